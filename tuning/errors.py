@@ -1,0 +1,19 @@
+"""The errors of a study. `InputError` and what derives from it mean: the input is wrong (exit code 2)."""
+
+from __future__ import annotations
+
+from models.errors import TuningError
+
+__all__ = ["ConfigError", "DataError", "InputError", "TuningError"]
+
+
+class InputError(TuningError):
+    """What the user gave is wrong; nothing was started. The command line ends with exit code 2."""
+
+
+class ConfigError(InputError):
+    """A setting is unknown, of the wrong type, out of its range or at odds with another."""
+
+
+class DataError(InputError):
+    """The data cannot be read, or cannot be learnt from as asked."""
