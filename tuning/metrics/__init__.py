@@ -1,0 +1,6 @@
+"""What trials are scored by: named metrics with a direction, always on the target's original scale."""
+
+from tuning.metrics._metric import Direction, Metric
+from tuning.metrics._registry import default_metric, get_metric, metrics_for, score_all
+
+__all__ = ["Direction", "Metric", "default_metric", "get_metric", "metrics_for", "score_all"]

@@ -1,0 +1,90 @@
+"""The metrics by name and by task."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from models import Loss, Task
+from tuning.errors import ConfigError
+from tuning.metrics import _classification as classification
+from tuning.metrics import _regression as regression
+from tuning.metrics._metric import Direction, Metric
+
+Array = npt.NDArray[Any]
+
+_MINIMIZE, _MAXIMIZE = Direction.MINIMIZE, Direction.MAXIMIZE
+_NUMBERS = frozenset({Task.REGRESSION})
+_CLASSES = frozenset({Task.BINARY, Task.MULTICLASS})
+
+_METRICS = (
+    Metric("rmse", _MINIMIZE, _NUMBERS, Loss.SQUARED, regression.rmse),
+    Metric("mae", _MINIMIZE, _NUMBERS, Loss.ABSOLUTE, regression.mae),
+    Metric("mape", _MINIMIZE, _NUMBERS, Loss.ABSOLUTE, regression.mape, regression.needs_nonzero),
+    Metric("smape", _MINIMIZE, _NUMBERS, Loss.ABSOLUTE, regression.smape),
+    Metric("r2", _MAXIMIZE, _NUMBERS, Loss.SQUARED, regression.r2, regression.needs_two_rows),
+    Metric("rmsle", _MINIMIZE, _NUMBERS, Loss.SQUARED, regression.rmsle, regression.needs_nonnegative),
+    Metric("log_loss", _MINIMIZE, _CLASSES, Loss.LOG, classification.log_loss),
+    Metric(
+        "roc_auc", _MAXIMIZE, _CLASSES, Loss.LOG, classification.roc_auc, classification.needs_two_classes
+    ),
+    Metric("accuracy", _MAXIMIZE, _CLASSES, Loss.LOG, classification.accuracy),
+    Metric("balanced_accuracy", _MAXIMIZE, _CLASSES, Loss.LOG, classification.balanced_accuracy),
+    Metric("f1_macro", _MAXIMIZE, _CLASSES, Loss.LOG, classification.f1_macro),
+)
+_DEFAULTS = {Task.REGRESSION: "rmse", Task.BINARY: "roc_auc", Task.MULTICLASS: "log_loss"}
+
+
+def metrics_for(task: Task) -> tuple[Metric, ...]:
+    """Every metric that is defined for the task.
+
+    >>> [metric.name for metric in metrics_for(Task.REGRESSION)]
+    ['rmse', 'mae', 'mape', 'smape', 'r2', 'rmsle']
+    """
+    return tuple(metric for metric in _METRICS if task in metric.tasks)
+
+
+def get_metric(name: str, task: Task) -> Metric:
+    """The metric of that name.
+
+    Raises:
+        ConfigError: there is none for the task; the message lists the choices and the closest one.
+    """
+    choices = {metric.name: metric for metric in metrics_for(task)}
+    if name in choices:
+        return choices[name]
+    closest = difflib.get_close_matches(name, choices, n=1)
+    hint = f" Did you mean {closest[0]}?" if closest else ""
+    raise ConfigError(f"metric: {name!r} is not a metric for {task}: choose from {', '.join(choices)}.{hint}")
+
+
+def default_metric(task: Task) -> Metric:
+    """The metric of a study that names none.
+
+    >>> default_metric(Task.BINARY).name
+    'roc_auc'
+    """
+    return get_metric(_DEFAULTS[task], task)
+
+
+def score_all(task: Task, y_true: Array, y_pred: Array, weight: Array | None = None) -> dict[str, float]:
+    """Every metric of the task that is defined on these rows, by name.
+
+    Args:
+        task: the kind of target.
+        y_true: (n,) targets on the original scale, or class codes.
+        y_pred: (n,) values on the original scale, or (n, k) class probabilities.
+        weight: (n,) row weights, or None.
+
+    Returns:
+        Values by name; all nan where a prediction is not finite.
+    """
+    metrics = metrics_for(task)
+    if not np.isfinite(y_pred).all():
+        return {metric.name: math.nan for metric in metrics}
+    scores = {metric.name: metric(y_true, y_pred, weight) for metric in metrics}
+    return {name: value for name, value in scores.items() if not math.isnan(value)}
