@@ -1,0 +1,21 @@
+"""Data: read a table, decide what its columns are, split it, and fit transforms on training rows alone."""
+
+from tuning.data._prepare import Fold, PreparedData, prepare
+from tuning.data._read import fingerprint, read_frame
+from tuning.data._transform import TableTransform
+from tuning.data.config import ColumnRole, DataConfig, SplitConfig, SplitMethod, TargetConfig, TaskKind
+
+__all__ = [
+    "ColumnRole",
+    "DataConfig",
+    "Fold",
+    "PreparedData",
+    "SplitConfig",
+    "SplitMethod",
+    "TableTransform",
+    "TargetConfig",
+    "TaskKind",
+    "fingerprint",
+    "prepare",
+    "read_frame",
+]

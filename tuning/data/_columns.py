@@ -1,0 +1,119 @@
+"""What was decided about each column, and the reading of columns by it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tuning.data import _values
+from tuning.data._values import FloatArray
+from tuning.data.config import ColumnRole
+from tuning.errors import DataError
+
+DATE_PARTS = ("year", "month", "day", "day_of_week", "hour", "days")
+_NUMERIC_ROLES = frozenset({ColumnRole.NUMERIC, ColumnRole.BOOLEAN, ColumnRole.DATETIME})
+FEATURE_ROLES = _NUMERIC_ROLES | {ColumnRole.CATEGORICAL, ColumnRole.TEXT, ColumnRole.EMBEDDING}
+
+
+@dataclass(frozen=True)
+class ColumnSpec:
+    """How one column is read.
+
+    Attributes:
+        name: of the column in the file.
+        role: what it is for.
+        decimal_comma: numbers written as 1.234,5.
+        format: of dates written as text.
+        parts: the parts of a date that vary, from `DATE_PARTS`.
+        width: length of the lists of an embedding column; 0 for a column of single numbers.
+        analyzer: the pieces that text is cut into, as scikit-learn names them.
+    """
+
+    name: str
+    role: ColumnRole
+    decimal_comma: bool = False
+    format: str = _values.ISO_FORMAT
+    parts: tuple[str, ...] = ()
+    width: int = 0
+    analyzer: str = "word"
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain values."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> ColumnSpec:
+        """From what `to_json` gave."""
+        return cls(**{**value, "role": ColumnRole(value["role"]), "parts": tuple(value["parts"])})
+
+    @property
+    def numeric_names(self) -> tuple[str, ...]:
+        """Names of the numeric columns that this one becomes."""
+        if self.role is ColumnRole.DATETIME:
+            return tuple(f"{self.name}.{part}" for part in self.parts)
+        return (self.name,) if self.role in _NUMERIC_ROLES else ()
+
+    def numbers(self, column: pd.Series[Any]) -> FloatArray:
+        """(n,) -> (n, len(numeric_names)) float64, nan where missing."""
+        if self.role is ColumnRole.DATETIME:
+            return date_parts(column, self.format, self.parts)
+        read = _values.as_booleans(column) if self.role is ColumnRole.BOOLEAN else self._plain(column)
+        return read[:, np.newaxis]  # (n,) -> (n, 1)
+
+    def vectors(self, column: pd.Series[Any]) -> FloatArray:
+        """(n,) -> (n, max(width, 1)) float64, nan where missing."""
+        return _values.as_vectors(column, self.width) if self.width else self._plain(column)[:, np.newaxis]
+
+    def _plain(self, column: pd.Series[Any]) -> FloatArray:
+        return _values.as_numbers(column, self.decimal_comma)
+
+
+def date_parts(column: pd.Series[Any], format: str, parts: Sequence[str]) -> FloatArray:
+    """(n,) -> (n, len(parts)) float64, nan where missing."""
+    times = _values.as_datetimes(column, format)
+    values = [
+        _values.days_since_epoch(times)
+        if part == "days"
+        else getattr(times.dt, part).to_numpy(dtype=np.float64, na_value=np.nan)
+        for part in parts
+    ]
+    return np.stack(values, axis=1) if values else np.empty((len(column), 0))
+
+
+def with_role(specs: Sequence[ColumnSpec], role: ColumnRole) -> list[ColumnSpec]:
+    """Those columns that have the role."""
+    return [spec for spec in specs if spec.role is role]
+
+
+def check_present(specs: Sequence[ColumnSpec], frame: pd.DataFrame) -> None:
+    """Refuse a table that lacks a feature.
+
+    Raises:
+        DataError: the message names the missing columns.
+    """
+    missing = [spec.name for spec in specs if spec.role in FEATURE_ROLES and spec.name not in frame.columns]
+    if missing:
+        raise DataError(
+            f"The table lacks the column {', '.join(map(repr, missing))}, which the model was trained on."
+        )
+
+
+def numeric_names(specs: Sequence[ColumnSpec]) -> tuple[str, ...]:
+    """Names of the columns of `read_numeric`."""
+    return tuple(name for spec in specs for name in spec.numeric_names)
+
+
+def read_numeric(specs: Sequence[ColumnSpec], frame: pd.DataFrame) -> FloatArray:
+    """(n, p) float64: numbers, truth values as 0 and 1, and parts of dates; nan where missing."""
+    parts = [spec.numbers(frame[spec.name]) for spec in specs if spec.role in _NUMERIC_ROLES]
+    return np.concatenate(parts, axis=1) if parts else np.empty((len(frame), 0))
+
+
+def read_vectors(specs: Sequence[ColumnSpec], frame: pd.DataFrame) -> FloatArray:
+    """(n, e) float64: the given embeddings side by side; nan where missing."""
+    parts = [spec.vectors(frame[spec.name]) for spec in with_role(specs, ColumnRole.EMBEDDING)]
+    return np.concatenate(parts, axis=1) if parts else np.empty((len(frame), 0))

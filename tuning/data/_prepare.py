@@ -1,0 +1,233 @@
+"""From a raw table to the folds that trials train, steer and are tested on."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from models import Schema, Table, TargetTransform, Task
+from tuning.data import _split
+from tuning.data._split import Parts
+from tuning.data._target import (
+    ClassLabel,
+    Target,
+    check_log1p,
+    fit_target_transform,
+    missing_rows,
+    read_target,
+    target_notes,
+)
+from tuning.data._transform import FitSettings, TableTransform, fit_transform
+from tuning.data.config import ColumnRole, DataConfig, SplitConfig, SplitMethod, TargetConfig
+from tuning.errors import DataError
+from tuning.metrics import Metric, default_metric, get_metric
+
+
+@dataclass(frozen=True)
+class Fold:
+    """One training and validation part, and the test rows, all by the transform of this training part."""
+
+    schema: Schema
+    transform: TableTransform
+    train: Table
+    valid: Table
+    test: Table
+
+
+@dataclass(frozen=True)
+class PreparedData:
+    """All that a study knows of its data.
+
+    Attributes:
+        task: kind of target.
+        metric: what trials are scored by.
+        classes: label of each class code, sorted; empty for regression.
+        folds: one for a holdout, k for cross-validation.
+        splits: one line per row used: `row` (0-based position in the file), `part` (train, valid, test) and
+            `fold` (the fold that a row of part valid is validated in, else -1).
+        notes: sentences on what was inferred.
+        roles: what each column but the target is for; of the first fold, where folds differ.
+    """
+
+    task: Task
+    metric: Metric
+    classes: tuple[ClassLabel, ...]
+    folds: tuple[Fold, ...]
+    splits: pd.DataFrame
+    notes: tuple[str, ...]
+    roles: dict[str, ColumnRole]
+
+
+def prepare(
+    frame: pd.DataFrame,
+    data: DataConfig,
+    target: TargetConfig,
+    split: SplitConfig,
+    metric_name: str | None,
+    seed: int,
+    *,
+    splits: pd.DataFrame | None = None,
+) -> PreparedData:
+    """Split a table, fit its transforms on training rows and apply them.
+
+    The same frame, configs and seed give the same splits and the same tables.
+
+    Args:
+        frame: the whole table; not changed.
+        data: target, task and roles.
+        target: scale to train on.
+        split: how rows are dealt.
+        metric_name: None: the task's default.
+        seed: of the shuffling and of the text decomposition.
+        splits: recorded ones to use again instead of dealing anew.
+
+    Raises:
+        DataError: the table cannot be learnt from as asked.
+        ConfigError: the metric is unknown or does not fit the task.
+    """
+    _check_columns(frame, data, split)
+    frame, positions, notes = _with_targets(frame, data)
+    goal = read_target(frame[data.target], data.task)
+    metric = default_metric(goal.task) if metric_name is None else get_metric(metric_name, goal.task)
+    metric.check_target(goal.values)
+    if goal.task is Task.REGRESSION:
+        check_log1p(goal.values, target)
+    roles = _given_roles(data, split)
+    key = _key_column(frame, split, roles)
+    method = _split.resolve_method(split, goal, ColumnRole.GROUP in roles.values())
+    dealt = (
+        _split.make_splits(split, method, goal, key, seed)
+        if splits is None
+        else _split.from_record(splits, positions)
+    )
+    work = _Work(frame.drop(columns=data.target), data, target, goal, metric, roles, seed)
+    folds = [_fold(work, parts) for parts in _split.parts_of(dealt, method, goal)]
+    notes += [goal.note, *(note for _, fold_notes in folds for note in fold_notes)]
+    return PreparedData(
+        task=goal.task,
+        metric=metric,
+        classes=goal.classes,
+        folds=tuple(fold for fold, _ in folds),
+        splits=_split.at_positions(dealt, positions),
+        notes=tuple(dict.fromkeys(note for note in notes if note)),
+        roles={spec.name: spec.role for spec in folds[0][0].transform.columns},
+    )
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What every fold is made from; `features` has no target column."""
+
+    features: pd.DataFrame
+    data: DataConfig
+    target_config: TargetConfig
+    target: Target
+    metric: Metric
+    roles: dict[str, ColumnRole]
+    seed: int
+
+
+def _fold(work: _Work, parts: Parts) -> tuple[Fold, Sequence[str]]:
+    y = work.target.values
+    for rows in (parts.valid, parts.test):
+        if len(rows):
+            work.metric.check_target(y[rows])
+    scale = TargetTransform()
+    if work.target.task is Task.REGRESSION:
+        scale = fit_target_transform(y[parts.train], work.target_config, work.metric)
+    settings = FitSettings(
+        roles=work.roles,
+        embedding_prefixes=work.data.embedding_prefixes,
+        task=work.target.task,
+        loss=work.metric.loss,
+        target=scale,
+        classes=work.target.classes,
+        seed=work.seed,
+    )
+    transform, notes = fit_transform(work.features.iloc[parts.train], settings)
+    tables = [_table(work, transform, rows) for rows in (parts.train, parts.valid, parts.test)]
+    return Fold(transform.schema, transform, *tables), [
+        *notes,
+        *target_notes(scale, work.target_config, work.metric),
+    ]
+
+
+def _table(work: _Work, transform: TableTransform, rows: npt.NDArray[np.intp]) -> Table:
+    return replace(transform.apply(work.features.iloc[rows]), target=work.target.values[rows])
+
+
+def _check_columns(frame: pd.DataFrame, data: DataConfig, split: SplitConfig) -> None:
+    _check_column(frame, data.target, "data.target")
+    for name in data.roles:
+        _check_column(frame, name, "data.roles")
+    if split.column is not None:
+        _check_column(frame, split.column, "split.column")
+    if data.target in data.roles:
+        raise DataError(f"data.roles: {data.target!r} is the target, it cannot have a role as well.")
+    if data.target == split.column:
+        raise DataError(f"split.column: {data.target!r} is the target, rows cannot be dealt by it.")
+    for role in (ColumnRole.GROUP, ColumnRole.WEIGHT):
+        names = [name for name, given in data.roles.items() if given is role]
+        if len(names) > 1:
+            raise DataError(f"data.roles: only one column can have the role {role}, not {', '.join(names)}.")
+
+
+def _check_column(frame: pd.DataFrame, name: str, place: str) -> None:
+    if name in frame.columns:
+        return
+    closest = difflib.get_close_matches(name, frame.columns, n=3, cutoff=0.5)
+    choices = (
+        f"did you mean {' or '.join(map(repr, closest))}?" if closest else f"choose from {_shown(frame)}."
+    )
+    raise DataError(f"{place}: there is no column {name!r}: {choices}")
+
+
+def _shown(frame: pd.DataFrame) -> str:
+    names = [repr(name) for name in frame.columns[:20]]
+    return ", ".join(names) + (", ..." if frame.shape[1] > 20 else "")
+
+
+def _with_targets(
+    frame: pd.DataFrame, data: DataConfig
+) -> tuple[pd.DataFrame, npt.NDArray[np.intp], list[str]]:
+    """The rows that have a target, their positions, and a note on those left out."""
+    missing = missing_rows(frame[data.target])
+    count = int(missing.sum())
+    if count == len(frame):
+        raise DataError(f"The target {data.target!r} is missing in every row.")
+    if count and not data.drop_missing_target:
+        raise DataError(
+            f"The target {data.target!r} is missing in {count} of {len(frame)} rows: complete them, or leave "
+            "them out with --set data.drop_missing_target=true."
+        )
+    notes = [f"Left out {count} rows without a target."] if count else []
+    return frame.loc[~missing].reset_index(drop=True), np.flatnonzero(~missing), notes
+
+
+def _given_roles(data: DataConfig, split: SplitConfig) -> dict[str, ColumnRole]:
+    """The user's roles, and those that the split implies for its column."""
+    roles = dict(data.roles)
+    implied = {SplitMethod.GROUP: ColumnRole.GROUP, SplitMethod.COLUMN: ColumnRole.DROP}.get(split.method)
+    if split.column is None or implied is None:
+        return roles
+    group = [name for name, role in roles.items() if role is ColumnRole.GROUP and name != split.column]
+    if group and implied is ColumnRole.GROUP:
+        raise DataError(
+            f"split.column is {split.column!r}, but {group[0]!r} has the role group: name one of them."
+        )
+    return {**roles, split.column: implied}
+
+
+def _key_column(
+    frame: pd.DataFrame, split: SplitConfig, roles: dict[str, ColumnRole]
+) -> pd.Series[Any] | None:
+    """The column that rows are dealt by, where there is one."""
+    groups = [name for name, role in roles.items() if role is ColumnRole.GROUP]
+    name = split.column or (groups[0] if groups else None)
+    return None if name is None else frame[name]

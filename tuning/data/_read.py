@@ -1,0 +1,232 @@
+"""Reading a table from a file: CSV, Parquet, JSON and JSON lines."""
+
+from __future__ import annotations
+
+import bz2
+import csv
+import gzip
+import hashlib
+import itertools
+import json
+import lzma
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, Any
+
+import pandas as pd
+
+from tuning.data._values import MISSING_TOKENS, is_missing
+from tuning.errors import DataError
+
+_CSV, _PARQUET, _JSON, _LINES = "csv", "parquet", "json", "json lines"
+_FORMATS = {
+    ".csv": _CSV,
+    ".tsv": _CSV,
+    ".txt": _CSV,
+    ".data": _CSV,
+    ".parquet": _PARQUET,
+    ".pq": _PARQUET,
+    ".json": _JSON,
+    ".jsonl": _LINES,
+    ".ndjson": _LINES,
+}
+_OPENERS: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
+_DELIMITERS = (",", ";", "\t", "|")
+_SNIFFED_ROWS = 50
+_NA_STRINGS = sorted(
+    {form for token in MISSING_TOKENS for form in (token, token.upper(), token.title(), "NaN")}
+)
+
+
+def read_frame(path: str | Path, delimiter: str | None = None) -> pd.DataFrame:
+    """Read a table, one row per record, with string column names.
+
+    The format follows from the suffix: .csv, .tsv, .txt, .data; .parquet, .pq; .json (a list of records or
+    an object of columns); .jsonl, .ndjson; text formats also as .gz, .bz2 or .xz. Nested records become
+    columns with dotted names.
+
+    Args:
+        path: the file.
+        delimiter: of a CSV file; None: sniffed among comma, semicolon, tab and bar.
+
+    Raises:
+        DataError: no such file, an unknown or damaged format, no rows, or duplicate columns.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise DataError(
+            f"There is no data file {path}." if not path.exists() else f"{path} is a folder, not a file."
+        )
+    try:
+        frame = _read(path, delimiter)
+    except (OSError, EOFError, UnicodeError, csv.Error, lzma.LZMAError, ValueError) as error:
+        raise DataError(f"{path} cannot be read as {_format(path)}: {_one_line(error)}.") from error
+    return _checked(frame, path)
+
+
+def fingerprint(path: str | Path) -> str:
+    """SHA-256 of the file's content, as hexadecimal digits.
+
+    Raises:
+        DataError: the file cannot be read.
+    """
+    try:
+        with Path(path).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {_one_line(error)}.") from error
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split()).rstrip(".") or type(error).__name__
+
+
+def _format(path: Path) -> str:
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    if suffixes and suffixes[-1] in _OPENERS:
+        suffixes.pop()
+    found = _FORMATS.get(suffixes[-1] if suffixes else "")
+    if found is None:
+        raise DataError(
+            f"{path} has no known suffix: use one of {', '.join(_FORMATS)}, or a text one with .gz."
+        )
+    return found
+
+
+def _open_text(path: Path, encoding: str) -> IO[str]:
+    opener = _OPENERS.get(path.suffix.lower(), open)
+    file: IO[str] = opener(path, "rt", encoding=encoding, newline="")
+    return file
+
+
+def _encoding(path: Path) -> str:
+    """utf-8 (with or without a byte order mark) where the whole file is, else latin-1, which any file is."""
+    try:
+        with _open_text(path, "utf-8-sig") as file:
+            while file.read(1 << 20):
+                pass
+    except UnicodeDecodeError:
+        return "latin-1"
+    return "utf-8-sig"
+
+
+def _read(path: Path, delimiter: str | None) -> pd.DataFrame:
+    kind = _format(path)
+    if kind == _PARQUET:
+        return _flattened(pd.read_parquet(path))
+    encoding = _encoding(path)
+    if kind == _CSV:
+        return _read_csv(path, delimiter, encoding)
+    with _open_text(path, encoding) as file:
+        return _flattened(_read_lines(file) if kind == _LINES else _read_json(file))
+
+
+def _read_csv(path: Path, delimiter: str | None, encoding: str) -> pd.DataFrame:
+    delimiter = delimiter or _sniff(path, encoding)
+    with _open_text(path, encoding) as file:
+        rows = csv.reader(file, delimiter=delimiter, skipinitialspace=True)
+        head = list(itertools.islice((row for row in rows if row), _SNIFFED_ROWS))
+    _check_head(head, path)
+    return pd.read_csv(
+        path,
+        sep=delimiter,
+        encoding=encoding,
+        index_col=False,
+        keep_default_na=False,
+        na_values=_NA_STRINGS,
+        skipinitialspace=True,
+        low_memory=False,
+    )
+
+
+def _sniff(path: Path, encoding: str) -> str:
+    """The delimiter that cuts the first rows into the most columns of which all rows have as many."""
+    with _open_text(path, encoding) as file:
+        lines = list(itertools.islice(file, _SNIFFED_ROWS))
+    return max(_DELIMITERS, key=lambda candidate: _consistency(lines, candidate))
+
+
+def _consistency(lines: list[str], delimiter: str) -> tuple[bool, float, int]:
+    widths = [len(row) for row in csv.reader(lines, delimiter=delimiter, skipinitialspace=True) if row]
+    if not widths or widths[0] < 2:
+        return False, 0.0, 0
+    return True, sum(width == widths[0] for width in widths) / len(widths), widths[0]
+
+
+def _check_head(head: list[list[str]], path: Path) -> None:
+    if not head:
+        raise DataError(f"{path} is empty.")
+    header = [name.strip() for name in head[0]]
+    _refuse_duplicates([name for name in header if name], path)
+    for number, row in enumerate(head[1:], start=2):
+        if len(row) > len(header) and any(row[len(header) :]):
+            raise DataError(f"{path}: row {number} has {len(row)} fields, the header has {len(header)}.")
+
+
+def _read_json(file: IO[str]) -> pd.DataFrame:
+    """A list of records, an object of columns, an object that wraps one list of records, or JSON lines."""
+    text = file.read()
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError:
+        return _read_lines(text.splitlines())
+    if isinstance(value, dict):
+        lists = [item for item in value.values() if isinstance(item, list)]
+        if len(lists) == 1 and lists[0] and all(isinstance(item, dict) for item in lists[0]):
+            value = lists[0]
+    if isinstance(value, list):
+        return _from_records(value)
+    if isinstance(value, dict) and all(isinstance(item, list | dict) for item in value.values()):
+        return pd.DataFrame(value)
+    raise ValueError("it is neither a list of records nor an object of columns")
+
+
+def _read_lines(lines: Any) -> pd.DataFrame:
+    return _from_records([json.loads(line) for line in lines if line.strip()])
+
+
+def _from_records(records: list[Any]) -> pd.DataFrame:
+    if not all(isinstance(record, dict) for record in records):
+        raise ValueError("its rows are not records with names and values")
+    return pd.DataFrame(records)
+
+
+def _flattened(frame: pd.DataFrame) -> pd.DataFrame:
+    """Columns of records replaced, in place, by one column per field with a dotted name."""
+    parts: list[pd.DataFrame] = []
+    for name in frame.columns:
+        column = frame[[name]]
+        if _is_nested(column.iloc[:, 0]):
+            records = [value if isinstance(value, dict) else {} for value in column.iloc[:, 0]]
+            inner = pd.DataFrame(records, index=frame.index).add_prefix(f"{name}.")
+            parts.append(_flattened(inner))
+        else:
+            parts.append(column)
+    return pd.concat(parts, axis=1) if parts else frame
+
+
+def _is_nested(column: pd.Series[Any]) -> bool:
+    if column.dtype != object:
+        return False
+    present = [value for value in column if not is_missing(value)]
+    return bool(present) and all(isinstance(value, dict) for value in present)
+
+
+def _checked(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
+    frame = frame.reset_index(drop=True)
+    frame.columns = pd.Index([str(name).strip() for name in frame.columns])
+    if frame.shape[1] == 0:
+        raise DataError(f"{path} is empty.")
+    _refuse_duplicates(list(frame.columns), path)
+    if len(frame) == 0:
+        raise DataError(f"{path} has a header but no rows.")
+    return frame
+
+
+def _refuse_duplicates(names: list[str], path: Path) -> None:
+    repeated = [name for name, count in Counter(names).items() if count > 1]
+    if repeated:
+        raise DataError(
+            f"{path} has more than one column named {', '.join(map(repr, repeated))}: rename them."
+        )

@@ -1,0 +1,254 @@
+"""Deciding what each column is for, from the training rows alone."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pandas.api import types
+
+from tuning.data import _values
+from tuning.data._columns import DATE_PARTS, FEATURE_ROLES, ColumnSpec, date_parts
+from tuning.data.config import ColumnRole
+from tuning.errors import DataError
+
+SHARE_THAT_PARSES = 0.95  # of the values, for text to be read as numbers or dates
+_FEW_LEVELS = 20
+_NAMES_IN_A_NOTE = 8
+_SPLIT_LABELS = frozenset({"train", "training", "valid", "validation", "val", "dev", "test", "testing"})
+_AS_IDENTIFIER = "dropped as an identifier, with another value in nearly every row (keep it by a role)"
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What a column is, and what a person should know of why."""
+
+    spec: ColumnSpec
+    remark: str = ""
+
+
+def decide(
+    frame: pd.DataFrame, roles: Mapping[str, ColumnRole], prefixes: Sequence[str]
+) -> tuple[tuple[ColumnSpec, ...], tuple[str, ...]]:
+    """The specification of every column of the training rows, and notes on what was inferred.
+
+    Args:
+        frame: training rows, without the target.
+        roles: those given by the user.
+        prefixes: of the names of columns that hold the numbers of an embedding.
+
+    Raises:
+        DataError: a given role does not fit the column, or no feature is left.
+    """
+    decisions = [_decide(frame[name].infer_objects(), roles.get(name), prefixes) for name in frame.columns]
+    if not any(decision.spec.role in FEATURE_ROLES for decision in decisions):
+        decisions = [_rescue(decision, frame[decision.spec.name]) for decision in decisions]
+    if not any(decision.spec.role in FEATURE_ROLES for decision in decisions):
+        raise DataError("No column is left to learn from: " + " ".join(_notes(decisions)))
+    return tuple(decision.spec for decision in decisions), _notes(decisions)
+
+
+def _notes(decisions: Iterable[Decision]) -> tuple[str, ...]:
+    names: dict[str, list[str]] = defaultdict(list)
+    for decision in decisions:
+        if decision.remark:
+            names[decision.remark].append(repr(decision.spec.name))
+    return tuple(f"{_listed(columns)}: {remark}." for remark, columns in names.items())
+
+
+def _listed(names: list[str]) -> str:
+    shown = ", ".join(names[:_NAMES_IN_A_NOTE])
+    hidden = len(names) - _NAMES_IN_A_NOTE
+    head = "Column" if len(names) == 1 else "Columns"
+    return f"{head} {shown}" + (f" and {hidden} more" if hidden > 0 else "")
+
+
+def _decide(column: pd.Series[Any], role: ColumnRole | None, prefixes: Sequence[str]) -> Decision:
+    name = str(column.name)
+    if role is not None and role not in FEATURE_ROLES:
+        return Decision(ColumnSpec(name, role))
+    if column.isna().all() or (_values.is_words(column) and _values.as_labels(column).isna().all()):
+        return _dropped(name, "dropped, no training row has a value")
+    if role is None and prefixes and name.startswith(tuple(prefixes)):
+        role = ColumnRole.EMBEDDING
+    decision = _inferred(column) if role is None else _given(column, role)
+    return _without_constants(decision, column)
+
+
+def _dropped(name: str, remark: str) -> Decision:
+    return Decision(ColumnSpec(name, ColumnRole.DROP), remark)
+
+
+def _without_constants(decision: Decision, column: pd.Series[Any]) -> Decision:
+    """Drop the column if training rows hold one value; of a date, keep the parts that vary."""
+    spec = decision.spec
+    constant = _dropped(spec.name, "dropped, the training rows hold one value only")
+    if spec.role is ColumnRole.DATETIME:
+        parts = date_parts(column, spec.format, DATE_PARTS)
+        varying = tuple(name for name, values in zip(DATE_PARTS, parts.T, strict=True) if _varies(values))
+        return replace(decision, spec=replace(spec, parts=varying)) if varying else constant
+    if spec.numeric_names:
+        return decision if _varies(spec.numbers(column)[:, 0]) else constant
+    if spec.role in (ColumnRole.CATEGORICAL, ColumnRole.TEXT):
+        return decision if _values.as_labels(column).nunique(dropna=False) > 1 else constant
+    return decision
+
+
+def _varies(values: _values.FloatArray) -> bool:
+    return bool(pd.Series(values).nunique(dropna=False) > 1)
+
+
+def _given(column: pd.Series[Any], role: ColumnRole) -> Decision:
+    """The specification for a role that the user chose."""
+    spec = ColumnSpec(str(column.name), role)
+    if role is ColumnRole.NUMERIC:
+        return Decision(_given_numbers(column, spec))
+    if role is ColumnRole.BOOLEAN:
+        _check_values(column, role, np.isfinite(_values.as_booleans(column)), "true or false")
+    if role is ColumnRole.DATETIME:
+        return _given_dates(column, spec)
+    if role is ColumnRole.TEXT:
+        return Decision(replace(spec, analyzer=_analyzer(column)))
+    if role is ColumnRole.EMBEDDING:
+        return Decision(_given_embedding(column, spec))
+    return Decision(spec)
+
+
+def _given_numbers(column: pd.Series[Any], spec: ColumnSpec) -> ColumnSpec:
+    spec = replace(spec, decimal_comma=_values.uses_decimal_comma(column))
+    if _values.is_words(column) and _values.share_of_numbers(column, spec.decimal_comma) < SHARE_THAT_PARSES:
+        finite = np.isfinite(_values.as_numbers(column, spec.decimal_comma))
+        _check_values(column, spec.role, finite, "a number")
+    return spec
+
+
+def _given_dates(column: pd.Series[Any], spec: ColumnSpec) -> Decision:
+    formats = _values.datetime_formats(column, SHARE_THAT_PARSES)
+    if not formats:
+        _check_values(column, spec.role, np.zeros(len(column), dtype=bool), "a date in a known format")
+    return _dates(spec, formats)
+
+
+def _given_embedding(column: pd.Series[Any], spec: ColumnSpec) -> ColumnSpec:
+    width = _values.vector_width(column)
+    if width is None and _values.is_words(column):
+        numbers = np.isfinite(_values.as_numbers(column))
+        _check_values(column, spec.role, numbers, "a number or a list of numbers of one length")
+    return replace(spec, width=width or 0)
+
+
+def _check_values(column: pd.Series[Any], role: ColumnRole, good: Any, wanted: str) -> None:
+    bad = _values.as_labels(column)[~good].dropna()
+    if len(bad) > (1 - SHARE_THAT_PARSES) * len(column):
+        value = str(bad.iloc[0])[:40]
+        raise DataError(
+            f"Column {column.name!r} has the role {role}, but {value!r} is not {wanted} "
+            f"(nor are {len(bad)} of its {len(column)} training values)."
+        )
+
+
+def _inferred(column: pd.Series[Any]) -> Decision:
+    spec = ColumnSpec(str(column.name), ColumnRole.NUMERIC)
+    if types.is_bool_dtype(column.dtype):
+        return Decision(replace(spec, role=ColumnRole.BOOLEAN))
+    if types.is_timedelta64_dtype(column.dtype):
+        return Decision(spec, "read as durations in seconds")
+    if types.is_datetime64_any_dtype(column.dtype):
+        return Decision(replace(spec, role=ColumnRole.DATETIME))
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        return Decision(replace(spec, role=ColumnRole.CATEGORICAL))
+    if _values.is_words(column):
+        return _inferred_from_words(column)
+    if _counts_rows(column):
+        return _row_number(spec)
+    return Decision(spec)
+
+
+def _counts_rows(column: pd.Series[Any]) -> bool:
+    """Whether whole numbers follow each other with few gaps and no repeats, as row numbers do."""
+    if not types.is_integer_dtype(column.dtype) or len(column) < _FEW_LEVELS or not column.is_unique:
+        return False
+    return int(column.max()) - int(column.min()) < 3 * len(column)
+
+
+def _row_number(spec: ColumnSpec) -> Decision:
+    if spec.name.startswith("Unnamed:"):
+        return _dropped(spec.name, "dropped, it has no name and counts the rows")
+    return Decision(spec, "kept, but it looks like a row number (drop it by the role drop)")
+
+
+def _inferred_from_words(column: pd.Series[Any]) -> Decision:
+    spec = ColumnSpec(str(column.name), ColumnRole.CATEGORICAL)
+    width = _values.vector_width(column)
+    if width is not None:
+        return Decision(
+            replace(spec, role=ColumnRole.EMBEDDING, width=width), f"read as vectors of {width} numbers"
+        )
+    if column.dtype == object and column.map(lambda value: isinstance(value, dict | list | np.ndarray)).any():
+        return _dropped(spec.name, "dropped, its values are nested lists or records")
+    present = _values.as_labels(column).dropna()
+    if _are_truths(present):
+        return Decision(replace(spec, role=ColumnRole.BOOLEAN))
+    decimal_comma = _values.uses_decimal_comma(column)
+    if _values.share_of_numbers(column, decimal_comma) >= SHARE_THAT_PARSES:
+        return _numbers_from_text(spec, column, decimal_comma)
+    formats = _values.datetime_formats(column, SHARE_THAT_PARSES)
+    if formats:
+        return _dates(spec, formats)
+    return _inferred_from_labels(spec, present)
+
+
+def _are_truths(labels: pd.Series[Any]) -> bool:
+    words = {label.casefold() for label in labels.unique()}
+    return words in ({"true", "false"}, {"yes", "no"}, {"t", "f"}, {"y", "n"}, {"on", "off"})
+
+
+def _numbers_from_text(spec: ColumnSpec, column: pd.Series[Any], decimal_comma: bool) -> Decision:
+    numbers = _values.as_numbers(column, decimal_comma)
+    lost = int((np.isnan(numbers) & _values.as_labels(column).notna().to_numpy()).sum())
+    remark = "read as numbers from text" + (f", with {lost} values that are none as missing" if lost else "")
+    return Decision(replace(spec, role=ColumnRole.NUMERIC, decimal_comma=decimal_comma), remark)
+
+
+def _dates(spec: ColumnSpec, formats: Sequence[str]) -> Decision:
+    doubt = f", not {formats[1]}, which would fit too" if len(formats) > 1 else ""
+    remark = f"read as dates in the format {formats[0]}{doubt}"
+    return Decision(replace(spec, role=ColumnRole.DATETIME, format=formats[0]), remark)
+
+
+def _inferred_from_labels(spec: ColumnSpec, labels: pd.Series[Any]) -> Decision:
+    """Category, text or identifier, by how often values repeat and how many words they have."""
+    levels = int(labels.nunique())
+    distinct = levels / len(labels)
+    words = _words_per_value(labels)
+    if {label.casefold() for label in labels.unique()[:9]} <= _SPLIT_LABELS and levels > 1:
+        hint = f"use it by split.method=column and split.column={spec.name}"
+        return _dropped(spec.name, f"dropped, it holds labels of a split ({hint})")
+    if levels <= _FEW_LEVELS:
+        return Decision(spec)
+    if (distinct > 0.5 and words >= 2) or (distinct > 0.2 and words >= 3):
+        return Decision(replace(spec, role=ColumnRole.TEXT), "read as text, by TF-IDF")
+    if distinct >= SHARE_THAT_PARSES:
+        return _dropped(spec.name, _AS_IDENTIFIER)
+    return Decision(spec)
+
+
+def _words_per_value(labels: pd.Series[Any]) -> float:
+    return float(labels.astype("str").str.count(r"\S+").mean())
+
+
+def _analyzer(column: pd.Series[Any]) -> str:
+    """Words for sentences; letters within words for names, addresses and codes."""
+    return "word" if _words_per_value(_values.as_labels(column).dropna()) >= 2 else "char_wb"
+
+
+def _rescue(decision: Decision, column: pd.Series[Any]) -> Decision:
+    """An identifier is read as text, letter by letter, where there is nothing else to learn from."""
+    if decision.remark != _AS_IDENTIFIER:
+        return decision
+    spec = replace(decision.spec, role=ColumnRole.TEXT, analyzer=_analyzer(column))
+    return Decision(spec, "read as text, by TF-IDF of its letters, as there is no other column")

@@ -1,0 +1,185 @@
+"""The target: which task it makes, its values as models see them, and the scale to train on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from pandas.api import types
+
+from models import TargetTransform, Task
+from tuning.data import _values
+from tuning.data.config import TargetConfig, TaskKind, TransformChoice
+from tuning.errors import DataError
+from tuning.metrics import Metric
+
+ClassLabel = str | int | bool
+
+_RELATIVE_METRICS = frozenset({"smape", "mape", "rmsle"})
+_MOST_CLASSES_INFERRED = 20
+_ROWS_PER_CLASS_INFERRED = 5
+_MOST_CLASSES = 1000
+
+
+@dataclass(frozen=True)
+class Target:
+    """The target of every row.
+
+    Attributes:
+        task: kind of target.
+        values: (n,) float64, or (n,) int64 class codes.
+        classes: label of each code, sorted; empty for regression.
+        note: how the task was found; empty where the user gave it.
+    """
+
+    task: Task
+    values: npt.NDArray[Any]
+    classes: tuple[ClassLabel, ...] = ()
+    note: str = ""
+
+
+def missing_rows(column: pd.Series[Any]) -> npt.NDArray[np.bool_]:
+    """(n,) whether the row has no target."""
+    missing = _values.as_labels(column).isna().to_numpy()
+    if types.is_float_dtype(column.dtype):
+        missing = missing | ~np.isfinite(column.to_numpy(dtype=np.float64, na_value=np.nan))
+    return np.asarray(missing, dtype=bool)
+
+
+def read_target(column: pd.Series[Any], kind: TaskKind | None) -> Target:
+    """Read a target without missing values.
+
+    Raises:
+        DataError: it is constant, has too many classes, or is not made of numbers for a regression.
+    """
+    column = column.infer_objects()
+    if kind is None:
+        kind, why = _infer_kind(column)
+        note = f"Task {kind}, as the target {column.name!r} {why} (set data.task for another)."
+    else:
+        note = ""
+    if kind is TaskKind.REGRESSION:
+        return Target(Task.REGRESSION, _read_numbers(column), note=note)
+    codes, classes = _read_classes(column)
+    return Target(Task.BINARY if len(classes) == 2 else Task.MULTICLASS, codes, classes, note)
+
+
+def _infer_kind(column: pd.Series[Any]) -> tuple[TaskKind, str]:
+    if types.is_bool_dtype(column.dtype):
+        return TaskKind.CLASSIFICATION, "holds true and false"
+    numbers = _values.as_numbers(column, _values.uses_decimal_comma(column))
+    if not np.isfinite(numbers).all():
+        return TaskKind.CLASSIFICATION, "holds labels"
+    levels = len(np.unique(numbers))
+    if (numbers % 1 != 0).any():
+        return TaskKind.REGRESSION, "holds fractions"
+    if levels <= _MOST_CLASSES_INFERRED and levels * _ROWS_PER_CLASS_INFERRED <= max(len(numbers), 10):
+        return TaskKind.CLASSIFICATION, f"holds {levels} distinct whole numbers"
+    return TaskKind.REGRESSION, f"holds {levels} distinct numbers"
+
+
+def _read_numbers(column: pd.Series[Any]) -> npt.NDArray[np.float64]:
+    values = _values.as_numbers(column, _values.uses_decimal_comma(column))
+    bad = ~np.isfinite(values)
+    if bad.any():
+        raise DataError(
+            f"The target {column.name!r} cannot be used for regression: {str(column[bad].iloc[0])!r} "
+            f"is not a number (nor are {int(bad.sum())} of {len(column)} values)."
+        )
+    if len(values) == 0 or (values == values[0]).all():
+        raise DataError(f"The target {column.name!r} is {values[0]:g} in every row: nothing can be learnt.")
+    return values
+
+
+def _read_classes(column: pd.Series[Any]) -> tuple[npt.NDArray[np.int64], tuple[ClassLabel, ...]]:
+    labels = _class_labels(column)
+    classes = tuple(sorted(set(labels)))
+    if len(classes) < 2:
+        raise DataError(
+            f"The target {column.name!r} is {classes[0]!r} in every row: there is only one class."
+        )
+    fractions = types.is_float_dtype(column.dtype) and isinstance(classes[0], str)
+    most = _MOST_CLASSES_INFERRED if fractions else _MOST_CLASSES
+    if len(classes) > min(most, max(2, len(labels) // 2)):
+        raise DataError(
+            f"The target {column.name!r} has {len(classes)} distinct values in {len(labels)} rows, too many "
+            "for classification: set data.task=regression or name another target."
+        )
+    codes = {label: code for code, label in enumerate(classes)}
+    return np.array([codes[label] for label in labels], dtype=np.int64), classes
+
+
+def _class_labels(column: pd.Series[Any]) -> list[Any]:
+    """The labels as given: bools, whole numbers as int, and all else as strings."""
+    if types.is_bool_dtype(column.dtype):
+        return [bool(value) for value in column]
+    if types.is_numeric_dtype(column.dtype):
+        numbers = column.to_numpy(dtype=np.float64)
+        if (numbers % 1 == 0).all():
+            return [int(value) for value in column]
+    return list(_values.as_labels(column))
+
+
+def check_class_counts(target: Target, wanted: int, why: str) -> None:
+    """Refuse classes with too few rows to be in every part.
+
+    Raises:
+        DataError: the message names the rarest class and the ways out.
+    """
+    counts = np.bincount(target.values, minlength=len(target.classes))
+    rarest = int(counts.argmin())
+    if counts[rarest] < wanted:
+        raise DataError(
+            f"Class {target.classes[rarest]!r} has {counts[rarest]} rows, but {why} needs at least {wanted} "
+            "of each class: merge or leave out rare classes, or set split.method=random."
+        )
+
+
+def check_training_classes(target: Target, rows: npt.NDArray[np.intp]) -> None:
+    """Refuse a split that leaves a class without training rows.
+
+    Raises:
+        DataError: the message names the class.
+    """
+    absent = set(range(len(target.classes))) - set(np.unique(target.values[rows]).tolist())
+    if absent:
+        label = target.classes[min(absent)]
+        raise DataError(f"Class {label!r} has no training row: use another split, or more of its rows.")
+
+
+def check_log1p(y: npt.NDArray[np.float64], config: TargetConfig) -> None:
+    """Refuse log1p for targets that have none.
+
+    Raises:
+        DataError: log1p was asked for and a target is -1 or less.
+    """
+    if config.transform is TransformChoice.LOG1P and y.min() <= -1:
+        raise DataError(
+            f"target.transform=log1p needs targets above -1, the lowest is {y.min():g}: use none."
+        )
+
+
+def fit_target_transform(y: npt.NDArray[np.float64], config: TargetConfig, metric: Metric) -> TargetTransform:
+    """The scale to train on, from the (n,) training targets alone."""
+    automatic = (
+        config.transform is TransformChoice.AUTO and metric.name in _RELATIVE_METRICS and bool(y.min() >= 0)
+    )
+    log1p = automatic or config.transform is TransformChoice.LOG1P
+    clip_min = 0.0 if automatic and config.clip_min is None else config.clip_min
+    z = TargetTransform(log1p=log1p).forward(y)
+    std = float(z.std())
+    return TargetTransform(log1p=log1p, mean=float(z.mean()), std=std if std > 0 else 1.0, clip_min=clip_min)
+
+
+def target_notes(transform: TargetTransform, config: TargetConfig, metric: Metric) -> Sequence[str]:
+    """What `fit_target_transform` decided, in words."""
+    if config.transform is TransformChoice.AUTO and transform.log1p:
+        return (
+            f"Trained on log1p of the target, as the metric {metric.name} is relative and no target is "
+            "negative (set target.transform=none otherwise).",
+        )
+    return ()

@@ -1,0 +1,242 @@
+"""From a data frame to the arrays that models see, by what was fitted on training rows."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import skops.io
+from sklearn.impute import SimpleImputer
+from sklearn.pipeline import Pipeline
+from skops.io.exceptions import UntrustedTypesFoundException
+
+from models import Loss, Schema, Table, TargetTransform, Task
+from models.errors import CheckpointError
+from tuning.data import _columns, _text
+from tuning.data._columns import ColumnSpec
+from tuning.data._dense import DenseEncoder, is_one_hot
+from tuning.data._roles import decide
+from tuning.data._target import ClassLabel
+from tuning.data._values import as_labels, as_numbers
+from tuning.data.config import ColumnRole
+from tuning.errors import DataError
+
+_STATE_FILE, _ENCODERS_FILE = "transform.json", "encoders.skops"
+_TRUSTED = ["numpy.dtype"]
+_FLOAT32 = np.finfo(np.float32)
+Codes = npt.NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class TableTransform:
+    """What was fitted on the training rows of one fold.
+
+    Attributes:
+        columns: how each column of the file is read, in the file's order.
+        levels: of each categorical column, in the order of their codes.
+        text: one pipeline per text column.
+        vectors: fills missing embeddings with the training mean; None without embeddings.
+        dense: the encoding for networks.
+        schema: describes the tables that `apply` makes.
+        classes: label of each class code; empty for regression.
+    """
+
+    columns: tuple[ColumnSpec, ...]
+    levels: tuple[tuple[str, ...], ...]
+    text: tuple[Pipeline, ...]
+    vectors: SimpleImputer | None
+    dense: DenseEncoder
+    schema: Schema
+    classes: tuple[ClassLabel, ...] = ()
+
+    def apply(self, frame: pd.DataFrame) -> Table:
+        """The features of n rows, and their weights where the frame has that column; no target.
+
+        Columns that training did not use are ignored; categories unseen in training have code -1.
+
+        Raises:
+            DataError: a feature's column is missing.
+        """
+        _columns.check_present(self.columns, frame)
+        numbers = _columns.read_numeric(self.columns, frame)
+        codes = self._codes(frame)
+        return Table(
+            numeric=_to_float32(numbers),
+            categorical=codes,
+            embedding=self._embedding(frame),
+            dense=self.dense.apply(numbers, codes, self.schema.cardinalities),
+            weight=_weights(self.columns, frame),
+        )
+
+    def labels(self, predictions: npt.NDArray[Any]) -> pd.DataFrame:
+        """Outputs of `Model.predict` as columns for a person.
+
+        Args:
+            predictions: (n,) on the original scale, or (n, k) class probabilities.
+
+        Returns:
+            n rows: `prediction`, and for classes also `probability_<label>` each.
+        """
+        if self.schema.task is Task.REGRESSION:
+            return pd.DataFrame({"prediction": predictions})
+        best = [self.classes[code] for code in predictions.argmax(axis=1)]
+        shares = {f"probability_{label}": predictions[:, code] for code, label in enumerate(self.classes)}
+        return pd.DataFrame({"prediction": best, **shares})
+
+    def save(self, folder: Path) -> None:
+        """Write into `folder` (created) as JSON and a skops archive: no pickle."""
+        folder.mkdir(parents=True, exist_ok=True)
+        state = {
+            "columns": [spec.to_json() for spec in self.columns],
+            "levels": self.levels,
+            "classes": self.classes,
+            "schema": asdict(self.schema),
+        }
+        (folder / _STATE_FILE).write_text(json.dumps(state), encoding="utf-8")
+        encoders = {
+            "text": list(self.text),
+            "vectors": self.vectors,
+            "numeric": self.dense.numeric,
+            "one_hot": self.dense.one_hot,
+        }
+        path = folder / _ENCODERS_FILE
+        skops.io.dump(encoders, path, compression=zipfile.ZIP_DEFLATED, compresslevel=1)
+
+    @classmethod
+    def load(cls, folder: Path) -> TableTransform:
+        """Read what `save` wrote.
+
+        Raises:
+            CheckpointError: the folder is incomplete or damaged, or holds types that are not expected.
+        """
+        try:
+            state = json.loads((folder / _STATE_FILE).read_text(encoding="utf-8"))
+            encoders = skops.io.load(folder / _ENCODERS_FILE, trusted=_TRUSTED)
+            return cls(
+                columns=tuple(map(ColumnSpec.from_json, state["columns"])),
+                levels=tuple(map(tuple, state["levels"])),
+                text=tuple(encoders["text"]),
+                vectors=encoders["vectors"],
+                dense=DenseEncoder(encoders["numeric"], encoders["one_hot"]),
+                schema=_schema_from_json(state["schema"]),
+                classes=tuple(state["classes"]),
+            )
+        except (
+            OSError,
+            ValueError,
+            KeyError,
+            TypeError,
+            zipfile.BadZipFile,
+            UntrustedTypesFoundException,
+        ) as error:
+            raise CheckpointError(f"{folder} does not hold a readable table transform: {error}.") from error
+
+    def _codes(self, frame: pd.DataFrame) -> Codes:
+        """(n, c) int32, -1 where missing or unseen."""
+        specs = _columns.with_role(self.columns, ColumnRole.CATEGORICAL)
+        columns = [
+            pd.Index(levels, dtype=object).get_indexer(pd.Index(as_labels(frame[spec.name]), dtype=object))
+            for spec, levels in zip(specs, self.levels, strict=True)
+        ]
+        if not columns:
+            return np.empty((len(frame), 0), dtype=np.int32)
+        return np.stack(columns, axis=1).astype(np.int32)
+
+    def _embedding(self, frame: pd.DataFrame) -> npt.NDArray[np.float32]:
+        """(n, e) float32: given embeddings, then text."""
+        if len(frame) == 0:  # scikit-learn refuses tables without rows
+            return np.empty((0, self.schema.embedding_width), dtype=np.float32)
+        vectors = _columns.read_vectors(self.columns, frame)
+        if self.vectors is not None:
+            vectors = self.vectors.transform(vectors)
+        text = _text.read_text(self.text, _columns.with_role(self.columns, ColumnRole.TEXT), frame)
+        return np.ascontiguousarray(np.concatenate([_to_float32(vectors), text], axis=1))
+
+
+@dataclass(frozen=True)
+class FitSettings:
+    """What fitting needs beside the training rows."""
+
+    roles: Mapping[str, ColumnRole]
+    embedding_prefixes: Sequence[str]
+    task: Task
+    loss: Loss
+    target: TargetTransform
+    classes: tuple[ClassLabel, ...]
+    seed: int
+
+
+def fit_transform(frame: pd.DataFrame, settings: FitSettings) -> tuple[TableTransform, tuple[str, ...]]:
+    """Fit on training rows; `frame` has no target column.
+
+    Returns:
+        The transform, and notes on what was inferred.
+
+    Raises:
+        DataError: a role does not fit its column, or there is nothing to learn from.
+    """
+    columns, notes = decide(frame, settings.roles, settings.embedding_prefixes)
+    levels = tuple(
+        tuple(sorted(as_labels(frame[spec.name]).dropna().unique()))
+        for spec in _columns.with_role(columns, ColumnRole.CATEGORICAL)
+    )
+    text = tuple(
+        _text.fit_text(spec, frame[spec.name], settings.seed)
+        for spec in _columns.with_role(columns, ColumnRole.TEXT)
+    )
+    schema = Schema(
+        task=settings.task,
+        loss=settings.loss,
+        numeric=_columns.numeric_names(columns),
+        categorical=tuple(spec.name for spec in _columns.with_role(columns, ColumnRole.CATEGORICAL)),
+        cardinalities=tuple(map(len, levels)),
+        one_hot=tuple(is_one_hot(len(names)) for names in levels),
+        n_classes=len(settings.classes),
+        target=settings.target,
+    )
+    unfitted = TableTransform(columns, levels, text, None, DenseEncoder(None, None), schema, settings.classes)
+    return _with_encoders(unfitted, frame, settings.seed), notes
+
+
+def _with_encoders(transform: TableTransform, frame: pd.DataFrame, seed: int) -> TableTransform:
+    """The transform with its encoders of numbers fitted, and the widths that follow."""
+    numbers = _columns.read_numeric(transform.columns, frame)
+    dense = DenseEncoder.fit(numbers, transform.schema.cardinalities, seed)
+    vectors = _columns.read_vectors(transform.columns, frame)
+    imputer = SimpleImputer(keep_empty_features=True).fit(vectors) if vectors.shape[1] else None
+    components = sum(len(pipeline["svd"].components_) for pipeline in transform.text)
+    schema = replace(transform.schema, dense_width=dense.width, embedding_width=vectors.shape[1] + components)
+    return replace(transform, vectors=imputer, dense=dense, schema=schema)
+
+
+def _to_float32(values: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.float32]:
+    """float32 in C order; numbers too large for it become the largest."""
+    return np.ascontiguousarray(np.clip(values, _FLOAT32.min, _FLOAT32.max), dtype=np.float32)
+
+
+def _weights(columns: Sequence[ColumnSpec], frame: pd.DataFrame) -> npt.NDArray[np.float64] | None:
+    """(n,) row weights, None without such a column."""
+    specs = [spec for spec in _columns.with_role(columns, ColumnRole.WEIGHT) if spec.name in frame.columns]
+    if not specs:
+        return None
+    weights = as_numbers(frame[specs[0].name])
+    bad = ~(weights >= 0)
+    if bad.any() or (len(weights) and weights.sum() == 0):
+        raise DataError(
+            f"The weight column {specs[0].name!r} must hold numbers of 0 or more, not all 0: "
+            f"{int(bad.sum())} of {len(weights)} rows do not."
+        )
+    return weights
+
+
+def _schema_from_json(value: dict[str, Any]) -> Schema:
+    lists = {name: tuple(item) for name, item in value.items() if isinstance(item, list)}
+    enums = {"task": Task(value["task"]), "loss": Loss(value["loss"])}
+    return Schema(**{**value, **lists, **enums, "target": TargetTransform(**value["target"])})

@@ -1,0 +1,240 @@
+"""Reading the values of one column as numbers, truth values, dates, labels, text or vectors.
+
+Each reader looks at one value at a time and, what it needs to know of the column, is told: a value
+reads the same in training, in validation and in a file that comes later.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from datetime import date
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from pandas.api import types
+
+FloatArray = npt.NDArray[np.float64]
+Column = pd.Series  # of any type
+
+MISSING_TOKENS = frozenset({"", "?", "na", "n/a", "#n/a", "nan", "null", "<na>", "nat"})
+_NO_NUMBER_TOKENS = MISSING_TOKENS | {"none", "-", "--", "missing", "unknown", "inf", "-inf", "+inf"}
+_TRUE, _FALSE = (
+    frozenset({"true", "yes", "t", "y", "on", "1", "1.0"}),
+    frozenset({"false", "no", "f", "n", "off", "0", "0.0"}),
+)
+_THOUSANDS = r"^([+-]?\d{1,3}(?:,\d{3})+)(\.\d+)?$"
+_DECIMAL_COMMA = r"^[+-]?\d+(?:\.\d{3})*,\d+$"
+_DAYS = np.timedelta64(1, "D")
+
+ISO_FORMAT = "ISO8601"
+DATETIME_FORMATS = (
+    ISO_FORMAT,
+    *(
+        day + time
+        for day in (
+            *(f"{a}{sep}{b}{sep}%Y" for sep in "-/." for a, b in (("%d", "%m"), ("%m", "%d"))),
+            "%Y/%m/%d",
+            "%d/%m/%y",
+            "%m/%d/%y",
+            "%d %b %Y",
+            "%d-%b-%Y",
+            "%d %B %Y",
+            "%b %d, %Y",
+            "%B %d, %Y",
+            "%b %d %Y",
+        )
+        for time in ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
+    ),
+)
+
+
+def is_missing(value: object) -> bool:
+    """Whether a single value stands for none: None, nan, NaT or pandas' NA."""
+    return (
+        value is None or value is pd.NA or value is pd.NaT or (isinstance(value, float) and math.isnan(value))
+    )
+
+
+def is_words(column: Column[Any]) -> bool:
+    """Whether the column holds strings or objects rather than numbers, truth values or times."""
+    return bool(
+        types.is_object_dtype(column.dtype)
+        or types.is_string_dtype(column.dtype)
+        or isinstance(column.dtype, pd.CategoricalDtype)
+    )
+
+
+def as_labels(column: Column[Any]) -> Column[Any]:
+    """(n,) object: each value as a stripped string, None where missing; 3 and 3.0 are both "3"."""
+    if isinstance(column.dtype, pd.StringDtype):
+        codes, distinct = pd.factorize(column, use_na_sentinel=True)
+        read = np.array([*map(_label, distinct), None], dtype=object)
+        labels = pd.Series(read[codes], index=column.index, dtype=object)  # code -1, missing, is the last
+    elif is_words(column):
+        labels = column.astype(object).map(_label).astype(object)
+    elif types.is_numeric_dtype(column.dtype) and not types.is_bool_dtype(column.dtype):
+        labels = pd.Series(as_numbers(column), index=column.index).map(_label).astype(object)
+    else:
+        labels = column.astype(object).map(_label).astype(object)
+    return labels.where(labels.notna(), None)
+
+
+def _label(value: object) -> str | None:
+    if is_missing(value):
+        return None
+    if isinstance(value, float | np.floating) and float(value).is_integer():
+        return str(int(value))
+    if isinstance(value, dict | list | tuple | np.ndarray):
+        return json.dumps(value, default=_jsonable, sort_keys=True)
+    text = str(value).strip()
+    return None if text.casefold() in MISSING_TOKENS else text
+
+
+def _jsonable(value: object) -> Any:
+    return value.tolist() if isinstance(value, np.ndarray | np.generic) else str(value)
+
+
+def as_numbers(column: Column[Any], decimal_comma: bool = False) -> FloatArray:
+    """(n,) float64: nan where missing, infinite or not a number; durations in seconds, dates in days."""
+    if types.is_timedelta64_dtype(column.dtype):
+        numbers = column.dt.total_seconds().to_numpy(np.float64)
+    elif types.is_datetime64_any_dtype(column.dtype):
+        numbers = days_since_epoch(as_datetimes(column, ISO_FORMAT))
+    elif is_words(column):
+        numbers = _numbers_from_labels(as_labels(column), decimal_comma)
+    else:
+        numbers = column.to_numpy(dtype=np.float64, na_value=np.nan)
+    return np.where(np.isfinite(numbers), numbers, np.nan)
+
+
+def _numbers_from_labels(labels: Column[Any], decimal_comma: bool) -> FloatArray:
+    codes, distinct = pd.factorize(labels, use_na_sentinel=True)
+    text = pd.Series(distinct, dtype="str").str.strip("$€£₹¥% ")
+    if decimal_comma:
+        text = text.str.replace(".", "", regex=False).str.replace(",", ".", regex=False)
+    else:
+        grouped = text.str.match(_THOUSANDS).to_numpy(dtype=bool)
+        text = text.where(~grouped, text.str.replace(",", "", regex=False))
+    values = pd.to_numeric(text.where(text.str.fullmatch(r"[+\-.\deE]+"), None), errors="coerce")
+    return np.append(values.to_numpy(np.float64), np.nan)[codes]  # code -1, missing, is the last
+
+
+def uses_decimal_comma(column: Column[Any]) -> bool:
+    """Whether numbers are written 1.234,5: every number in sight has a comma that thousands cannot have."""
+    if not is_words(column):
+        return False
+    text = pd.Series(as_labels(column).dropna().unique(), dtype="str")
+    text = text[text.str.contains(",", regex=False)]
+    return bool(len(text) and text.str.match(_DECIMAL_COMMA).all() and not text.str.match(_THOUSANDS).all())
+
+
+def share_of_numbers(column: Column[Any], decimal_comma: bool) -> float:
+    """Share of numbers among the values that do not stand for a missing one; 0 where there are none."""
+    distinct = pd.Series(as_labels(column).dropna(), dtype="str")
+    present = distinct[~distinct.str.casefold().isin(_NO_NUMBER_TOKENS)]
+    return float(np.isfinite(as_numbers(present, decimal_comma)).mean()) if len(present) else 0.0
+
+
+def as_booleans(column: Column[Any]) -> FloatArray:
+    """(n,) float64: 1 for true, yes, t, y, on and numbers but 0; 0 for the opposites; nan for all else."""
+    if not is_words(column):
+        numbers = as_numbers(column)
+        return np.where(np.isnan(numbers), np.nan, (numbers != 0).astype(np.float64))
+    codes, distinct = pd.factorize(as_labels(column), use_na_sentinel=True)
+    values = [_truth(str(label)) for label in distinct]
+    return np.array([*values, np.nan])[codes]
+
+
+def _truth(label: str) -> float:
+    word = label.casefold()
+    return 1.0 if word in _TRUE else 0.0 if word in _FALSE else math.nan
+
+
+def as_datetimes(column: Column[Any], format: str) -> pd.Series[pd.Timestamp]:
+    """(n,) datetimes without a time zone (in UTC where they had one), NaT where missing or not a date."""
+    values = _dates_as_text(column) if is_words(column) else column
+    parsed = pd.to_datetime(values, format=format, errors="coerce", utc=True)
+    return pd.Series(parsed.dt.tz_localize(None).to_numpy("datetime64[us]"), index=column.index)
+
+
+def _dates_as_text(column: Column[Any]) -> Column[Any]:
+    """date and datetime objects in ISO format, strings stripped."""
+    return column.map(lambda value: value.isoformat() if isinstance(value, date) else _label(value)).astype(
+        object
+    )
+
+
+def datetime_formats(column: Column[Any], share: float) -> tuple[str, ...]:
+    """The formats in which at least `share` of the present values are dates, the best guess first."""
+    if types.is_datetime64_any_dtype(column.dtype):
+        return (ISO_FORMAT,)
+    if not is_words(column):
+        return ()
+    text = pd.Series(_dates_as_text(column).dropna().unique(), dtype=object)
+    if len(text) == 0 or not text.iloc[:20].astype(str).str.contains(r"\d.*\d", regex=True).all():
+        return ()
+    sample = text.iloc[:100]
+    candidates = [name for name in DATETIME_FORMATS if as_datetimes(sample, name).notna().mean() >= share]
+    return tuple(name for name in candidates if as_datetimes(text, name).notna().mean() >= share)
+
+
+def days_since_epoch(times: pd.Series[pd.Timestamp]) -> FloatArray:
+    """(n,) float64 days since 1970-01-01, with the time of day as a fraction; nan for NaT."""
+    stamps = times.to_numpy("datetime64[us]")
+    return np.where(
+        np.isnat(stamps), np.nan, stamps.astype(np.int64) / _DAYS.astype("timedelta64[us]").astype(np.int64)
+    )
+
+
+def as_text(column: Column[Any]) -> list[str]:
+    """n strings, empty where missing."""
+    return [label or "" for label in as_labels(column)]
+
+
+def as_vectors(column: Column[Any], width: int) -> FloatArray:
+    """(n, width) float64: lists of numbers, or their JSON; nan rows where missing or of another width."""
+    out = np.full((len(column), width), np.nan)
+    for row, value in enumerate(column):
+        vector = _vector(value)
+        if vector is not None and len(vector) == width:
+            out[row] = vector
+    return np.where(np.isfinite(out), out, np.nan)
+
+
+def vector_width(column: Column[Any]) -> int | None:
+    """The common length of the lists in the column; None where it holds anything else."""
+    if not is_words(column):
+        return None
+    widths = set()
+    for value in column:
+        if is_missing(value):
+            continue
+        vector = _vector(value)
+        if vector is None:
+            return None
+        widths.add(len(vector))
+    return widths.pop() if len(widths) == 1 and 0 not in widths else None
+
+
+def _vector(value: object) -> FloatArray | None:
+    if isinstance(value, str):
+        value = _json_list(value)
+    if not isinstance(value, list | tuple | np.ndarray):
+        return None
+    try:
+        vector = np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError):
+        return None
+    return vector if vector.ndim == 1 else None
+
+
+def _json_list(text: str) -> object:
+    if not text.lstrip().startswith("["):
+        return None
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return None
