@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from models.errors import TuningError
 
-__all__ = ["ConfigError", "DataError", "InputError", "TuningError"]
+__all__ = [
+    "ConfigError",
+    "DataError",
+    "InputError",
+    "RecordError",
+    "StudyFailedError",
+    "TuningError",
+]
 
 
 class InputError(TuningError):
@@ -17,3 +24,11 @@ class ConfigError(InputError):
 
 class DataError(InputError):
     """The data cannot be read, or cannot be learnt from as asked."""
+
+
+class RecordError(InputError):
+    """The record of a study is missing something, or disagrees with its folder."""
+
+
+class StudyFailedError(TuningError):
+    """The study ran, and no trial of it succeeded."""

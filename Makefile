@@ -1,0 +1,26 @@
+# Every target makes its own virtual environment when there is none: `make demo` on a bare clone works.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.PHONY: demo test lint clean
+
+$(INSTALLED): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@
+
+demo: $(INSTALLED)  ## Tune six families on real data and print the leaderboard.
+	$(BIN)/tuning run examples/abalone.yaml --name demo-$$(date +%Y%m%d-%H%M%S)
+
+lint: $(INSTALLED)  ## Style and types.
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+test: lint  ## Lint, types, and every test.
+	$(BIN)/pytest
+
+clean:  ## Remove the environment and what tools left; studies stay.
+	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,58 @@
+"""`tuning predict`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tuning.cli._options import DEFAULT_STORAGE, Storage, StudyName
+from tuning.errors import InputError
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the command line."""
+    app.command("predict")(predict)
+
+
+def predict(
+    name: StudyName,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Rows to predict; the target is not needed.")],
+    output: Annotated[
+        Path,
+        typer.Option("-o", "--output", metavar="OUT", help="CSV, Parquet or JSON lines (.jsonl) to write."),
+    ],
+    model: Annotated[
+        str, typer.Option(metavar="best|FAMILY|TRIAL", help="best, the best of a family, or a trial's id.")
+    ] = "best",
+    device: Annotated[str, typer.Option(metavar="cpu|cuda", help="Where to predict.")] = "cpu",
+    storage: Storage = DEFAULT_STORAGE,
+) -> None:
+    """Predict new rows with a tuned model."""
+    from tuning.data import read_frame
+    from tuning.study import choose_trial, load_predictor, read_header, read_leaderboard
+
+    write = _writer(output)
+    header, folder = read_header(storage, name)
+    frame = read_frame(str(file), header.config.data.delimiter)
+    store = header.open_store(folder)
+    chosen = choose_trial(read_leaderboard(header, store), model)
+    record = store.trial(*chosen)
+    store.close()
+    write(load_predictor(header, folder, record, device=device).predict(frame))
+    typer.echo(f"Wrote {len(frame)} predictions of {record.id} to {output}.", err=True)
+
+
+def _writer(output: Path):  # type: ignore[no-untyped-def]
+    """The function that writes a frame in the format of the file's ending."""
+    if not output.absolute().parent.is_dir():
+        raise InputError(f"-o {output}: there is no folder {output.absolute().parent}.")
+    writers = {
+        ".csv": lambda frame: frame.to_csv(output, index=False),
+        ".parquet": lambda frame: frame.to_parquet(output, index=False),
+        ".jsonl": lambda frame: frame.to_json(output, orient="records", lines=True),
+    }
+    if output.suffix not in writers:
+        raise InputError(f"-o {output}: the ending {output.suffix!r} is none of {', '.join(writers)}.")
+    return writers[output.suffix]

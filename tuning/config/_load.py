@@ -1,0 +1,92 @@
+"""Reading a study file and command-line settings into a validated `StudyConfig`."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from tuning.config._study import StudyConfig
+from tuning.config.explain import explain
+from tuning.errors import ConfigError
+
+
+def read_study_file(path: Path) -> dict[str, Any]:
+    """The raw settings of a study file.
+
+    Raises:
+        ConfigError: no such file, not YAML, or not a mapping.
+    """
+    if not path.is_file():
+        raise ConfigError(f"There is no study file {path}: give a YAML file, or --data and --target.")
+    try:
+        raw = yaml.safe_load(path.read_text())
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not valid YAML: {' '.join(str(error).split())}.") from error
+    if not isinstance(raw, dict):
+        raise ConfigError(f"{path} must hold keys and values such as 'metric: rmse', not {raw!r}.")
+    return raw
+
+
+def apply_settings(raw: Mapping[str, Any], settings: Iterable[str]) -> dict[str, Any]:
+    """`raw` with `key.path=value` settings applied on top; values are read as YAML.
+
+    Raises:
+        ConfigError: a setting without `=`, or a path that goes through a value.
+
+    >>> apply_settings({"metric": "rmse"}, ["search.trials=5", "metric=mae"])
+    {'metric': 'mae', 'search': {'trials': 5}}
+    """
+    result = copy.deepcopy(dict(raw))
+    for setting in settings:
+        key, equals, text = setting.partition("=")
+        if not equals or not key:
+            raise ConfigError(f"--set {setting}: write key.path=value, as in --set search.trials=50.")
+        _set(result, key, yaml.safe_load(text))
+    return result
+
+
+def _set(target: dict[str, Any], key: str, value: Any) -> None:
+    *path, last = key.split(".")
+    for part in path:
+        target = target.setdefault(part, {})
+        if not isinstance(target, dict):
+            raise ConfigError(f"--set {key}: {part} is a value, not a section.")
+    target[last] = value
+
+
+def validate_config(raw: Mapping[str, Any], place: str) -> StudyConfig:
+    """The validated configuration.
+
+    Raises:
+        ConfigError: one sentence with place, key, rule, value and valid choices.
+    """
+    for key, value in _leaves(raw):
+        if isinstance(value, bool) and not _is_boolean_key(key):
+            raise ConfigError(
+                f"{place}.{key}: YAML reads a bare on, off, yes or no as a boolean; quote it."
+            )
+    try:
+        return StudyConfig.model_validate(raw)
+    except ValidationError as error:
+        raise ConfigError(explain(error, place, StudyConfig)) from error
+
+
+_BOOLEAN_KEYS = frozenset({"data.drop_missing_target"})
+_FREE_SECTIONS = ("spaces.",)
+
+
+def _is_boolean_key(key: str) -> bool:
+    return key in _BOOLEAN_KEYS or key.startswith(_FREE_SECTIONS)
+
+
+def _leaves(raw: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
+    for key, value in raw.items():
+        if isinstance(value, Mapping):
+            yield from _leaves(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value

@@ -1,0 +1,155 @@
+"""The sections of a study's configuration. Frozen; an unknown key is an error."""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+
+from tuning.config.duration import parse_duration_s
+from tuning.data.config import DataConfig, SplitConfig, TargetConfig
+
+DurationS = Annotated[float, BeforeValidator(parse_duration_s)]
+"""Seconds; also written as `90s`, `10m`, `1h30m`."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class SamplerName(StrEnum):
+    """How new configurations are drawn; each is Optuna's."""
+
+    TPE = "tpe"
+    GP = "gp"
+    CMAES = "cmaes"
+    QMC = "qmc"
+    RANDOM = "random"
+
+
+class PrunerName(StrEnum):
+    """How weak trials are stopped early."""
+
+    ASHA = "asha"
+    MEDIAN = "median"
+    NONE = "none"
+
+
+class SearchConfig(_Section):
+    """How much is searched, and how.
+
+    Attributes:
+        sampler: how new configurations are drawn.
+        startup_trials: random trials per family before the sampler learns (TPE, GP, CMA-ES).
+        trials: trials per family.
+        total_trials: trials over all families.
+        time_budget_s: wall time after which nothing new starts and what runs is stopped.
+        seed: seed of the sampler, the splits and the models.
+    """
+
+    sampler: SamplerName = SamplerName.TPE
+    startup_trials: int = Field(default=10, ge=1)
+    trials: int | None = Field(default=None, ge=1)
+    total_trials: int | None = Field(default=None, ge=1)
+    time_budget_s: DurationS | None = Field(default=None, gt=0)
+    seed: int = Field(default=0, ge=0)
+
+
+class PruningConfig(_Section):
+    """When weak trials are stopped.
+
+    Attributes:
+        pruner: the rule.
+        max_iterations: R, the number of steps into which every trial's budget is divided.
+        reduction_factor: ASHA keeps the best 1/reduction_factor at each rung.
+        grace_iterations: first rung of ASHA; no trial is pruned before it.
+        startup_trials: finished trials that the median pruner waits for.
+        warmup_iterations: iterations that the median pruner leaves alone.
+    """
+
+    pruner: PrunerName = PrunerName.ASHA
+    max_iterations: int = Field(default=27, ge=1, le=1000)
+    reduction_factor: int = Field(default=3, ge=2)
+    grace_iterations: int = Field(default=1, ge=1)
+    startup_trials: int = Field(default=5, ge=1)
+    warmup_iterations: int = Field(default=10, ge=0)
+
+
+class ResourceConfig(_Section):
+    """What a trial gets, and how many run at once.
+
+    Attributes:
+        cpus_per_trial: CPUs, also the model's thread count; None: the CPUs divided by the trials at once.
+        gpus_per_trial: GPU fraction of families that use one; "auto": from the GPUs and the concurrency.
+        max_concurrent: trials at once; None: one per CPU.
+        trial_time_limit_s: a trial that takes longer is ended as failed.
+        max_retries: times that a trial goes on after its worker died.
+    """
+
+    cpus_per_trial: float | None = Field(default=None, gt=0)
+    gpus_per_trial: float | Literal["auto"] = "auto"
+    max_concurrent: int | None = Field(default=None, ge=1)
+    trial_time_limit_s: DurationS | None = Field(default=None, gt=0)
+    max_retries: int = Field(default=1, ge=0)
+
+    @field_validator("gpus_per_trial")
+    @classmethod
+    def _check_gpus(cls, value: float | str) -> float | str:
+        if isinstance(value, float) and (value < 0 or (value > 1 and value != int(value))):
+            raise ValueError(f"a GPU share is 0 to 1, or a whole number of GPUs, not {value}")
+        return value
+
+
+class StorageConfig(_Section):
+    """Where the study lives.
+
+    Attributes:
+        folder: folder that holds the study folders.
+        url: database for the record (postgresql://, mysql://, sqlite://); None: a journal file in the
+            study folder.
+    """
+
+    folder: str = "studies"
+    url: str | None = None
+
+
+Address = Annotated[str, Field(pattern=r"^(local|auto|ray://.+|[\w.-]+:\d+)$")]
+
+
+class StudyConfig(_Section):
+    """Everything that defines a study.
+
+    Attributes:
+        name: name of the study and of its folder.
+        metric: what is searched on; None: the task's default.
+        models: families by name, or paths of model files.
+        spaces: per family, changes of its search space.
+        address: `local` starts Ray here, `auto` joins a running cluster.
+    """
+
+    name: str
+    data: DataConfig
+    target: TargetConfig = TargetConfig()
+    split: SplitConfig = SplitConfig()
+    metric: str | None = None
+    models: tuple[str, ...] = ("all",)
+    spaces: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    search: SearchConfig = SearchConfig()
+    pruning: PruningConfig = PruningConfig()
+    resources: ResourceConfig = ResourceConfig()
+    storage: StorageConfig = StorageConfig()
+    address: Address = "local"
+
+    @field_validator("name")
+    @classmethod
+    def _check_name(cls, value: str) -> str:
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", value):
+            raise ValueError(f"a study's name is letters, digits, '.', '_' and '-', not {value!r}")
+        return value
+
+    @field_validator("models", mode="before")
+    @classmethod
+    def _split_models(cls, value: Any) -> Any:
+        return tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else value

@@ -1,0 +1,104 @@
+"""Turning a validation failure into one sentence: place, rule, value, valid choices."""
+
+from __future__ import annotations
+
+import difflib
+import types
+import typing
+from collections.abc import Iterable
+from enum import Enum
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+_MOST_LISTED = 12
+
+
+def closest(word: str, known: Iterable[str]) -> str:
+    """A clause that offers the nearest known word, else the list of them.
+
+    >>> closest("learning_rte", ["learning_rate", "depth"])
+    '; did you mean learning_rate?'
+    >>> closest("x", ["learning_rate", "depth"])
+    '; choose from depth, learning_rate'
+    """
+    names = sorted(known)
+    near = difflib.get_close_matches(str(word), names, n=2, cutoff=0.6)
+    if near:
+        return f"; did you mean {' or '.join(near)}?"
+    listed = ", ".join(names[:_MOST_LISTED]) + (", ..." if len(names) > _MOST_LISTED else "")
+    return f"; choose from {listed}" if names else ""
+
+
+def explain(error: ValidationError, place: str, model: type[BaseModel]) -> str:
+    """One sentence on the first problem in `error`; further problems are counted.
+
+    Args:
+        error: what pydantic raised.
+        place: file or section that holds the value.
+        model: the model that refused it, to offer its field names.
+    """
+    problems = error.errors(include_url=False)
+    first = problems[0]
+    where = ".".join([place, *(str(part) for part in first["loc"] if not _is_tag(part, first))])
+    sentence = f"{where}: {_rule(first, model)}"
+    rest = f" ({len(problems) - 1} more like it)" if len(problems) > 1 else ""
+    return sentence.rstrip(".?") + rest + ("?" if sentence.endswith("?") else ".")
+
+
+def _is_tag(part: Any, problem: Any) -> bool:
+    """Whether a part of the location is the tag of a union rather than a key of the file."""
+    return part in ("float", "int", "categorical") and part != problem["loc"][-1]
+
+
+def _rule(problem: Any, model: type[BaseModel]) -> str:
+    kind, value = problem["type"], problem["input"]
+    if kind == "extra_forbidden":
+        return f"there is no such key{closest(str(problem['loc'][-1]), _fields_at(model, problem['loc']))}"
+    if kind == "missing":
+        return "this key is required"
+    if kind == "value_error":
+        return str(problem["ctx"]["error"])
+    text = problem["msg"][0].lower() + problem["msg"][1:]
+    return f"{text}, not {value!r}"
+
+
+def _fields_at(model: type[BaseModel], location: tuple[Any, ...]) -> list[str]:
+    """Field names of the nested model that the location's last key was looked up in."""
+    current: Any = model
+    for part in location[:-1]:
+        current = _step(current, part)
+    return list(current.model_fields) if _is_model(current) else []
+
+
+def _step(current: Any, part: Any) -> Any:
+    if not _is_model(current):
+        return _inner(current, part)
+    field = current.model_fields.get(part)
+    return None if field is None else _inner(field.annotation, None)
+
+
+def _inner(annotation: Any, tag: Any) -> Any:
+    """The model inside `annotation`: of an optional, a mapping's values, or a tagged union."""
+    if _is_model(annotation) or annotation is None:
+        return annotation
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is dict:
+        return arguments[1]
+    if origin is typing.Annotated:
+        return _inner(arguments[0], tag)
+    if origin in (typing.Union, types.UnionType):
+        models = [argument for argument in arguments if _is_model(argument)]
+        tagged = [
+            m for m in models if tag in typing.get_args(m.model_fields.get("type", _NoField).annotation)
+        ]
+        return (tagged or models or [None])[0]
+    return None
+
+
+class _NoField:
+    annotation = None
+
+
+def _is_model(value: Any) -> bool:
+    return isinstance(value, type) and issubclass(value, BaseModel) and not issubclass(value, Enum)

@@ -1,0 +1,101 @@
+"""What Ray Tune calls during a run: searcher, scheduler and clock, all in front of one session."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from ray.exceptions import RayActorError
+from ray.tune import Callback
+from ray.tune.experiment import Trial
+from ray.tune.schedulers import FIFOScheduler, TrialScheduler
+from ray.tune.search import Searcher
+
+from tuning.execution.trainable import HANG_NAME, Message
+from tuning.session import Session, StudyFolder
+from tuning.trial import TrialSpec
+
+logger = logging.getLogger(__name__)
+
+
+class SessionSearcher(Searcher):  # type: ignore[misc]
+    """Hands Tune the session's trials."""
+
+    def __init__(self, session: Session, max_concurrent: int) -> None:
+        super().__init__(metric="value", mode="min")
+        self._session = session
+        self._max_concurrent = max_concurrent
+
+    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
+        if self._session.is_over():
+            return str(Searcher.FINISHED)
+        if len(self._session.live) >= self._max_concurrent:
+            return None
+        spec = self._session.next_trial()
+        return None if spec is None else {"spec": spec}
+
+    def on_trial_complete(
+        self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
+    ) -> None:
+        """Nothing: the scheduler has told the session."""
+
+    def save(self, checkpoint_path: str) -> None:
+        """Nothing: the record is the state."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Nothing: the record is the state."""
+
+
+class SessionScheduler(FIFOScheduler):  # type: ignore[misc]
+    """Takes every result to the session, which records it and decides."""
+
+    def __init__(self, session: Session, folder: StudyFolder) -> None:
+        super().__init__()
+        self._session = session
+        self._folder = folder
+        self._placed: set[str] = set()
+
+    def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
+        spec: TrialSpec = trial.config["spec"]
+        message: Message = result["message"]
+        if trial.trial_id not in self._placed:
+            self._placed.add(trial.trial_id)
+            self._session.place(spec, message.placement)
+        ends = self._session.report(spec, message.report)
+        return str(TrialScheduler.STOP if ends else TrialScheduler.CONTINUE)
+
+    def on_trial_error(self, tune_controller: Any, trial: Trial) -> None:
+        spec: TrialSpec = trial.config["spec"]
+        hang = self._hang(spec)
+        error = trial.get_error()
+        if hang is not None:
+            self._session.lost(spec, hang, may_retry=False)
+        elif isinstance(error, RayActorError) or error is None:
+            self._session.lost(spec, f"its worker died: {_first_line(error)}")
+        else:
+            self._session.lost(spec, str(error), may_retry=False)
+
+    def _hang(self, spec: TrialSpec) -> str | None:
+        """Why and where the trial's watchdog ended it, None when it was something else."""
+        path = self._folder.trial(spec.id) / HANG_NAME
+        stacks = path.read_text() if path.exists() else ""
+        if not stacks:
+            return None
+        return f"The trial took longer than its limit of {spec.time_limit_s:g} s; it hung at:\n{stacks}"
+
+
+class SessionClock(Callback):  # type: ignore[misc]
+    """Gives the session its time, also while no trial reports."""
+
+    def __init__(self, session: Session, on_tick: Callable[[], None]) -> None:
+        self._session = session
+        self._on_tick = on_tick
+
+    def on_step_end(self, iteration: int, trials: list[Trial], **info: Any) -> None:
+        self._session.check_clock()
+        self._on_tick()
+
+
+def _first_line(error: Exception | None) -> str:
+    return "no reason given" if error is None else " ".join(str(error).split("\n")[:3]).strip()

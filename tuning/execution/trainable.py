@@ -1,0 +1,158 @@
+"""The one trainable: a Ray actor that runs whatever trial it is given next."""
+
+from __future__ import annotations
+
+import faulthandler
+import logging
+import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import ray
+from ray import tune
+
+from models import Task
+from tuning.families import load_model
+from tuning.metrics import get_metric
+from tuning.store import Placement, Result, Status
+from tuning.trial import FoldRows, Report, TrialLoop, TrialSpec
+
+HANG_NAME = "hang.txt"
+_GRACE_S = 1.0
+
+
+@dataclass(frozen=True)
+class WorkerContext:
+    """What all trials of a study share; lies once in Ray's object store.
+
+    Attributes:
+        folds: training and validation rows.
+        task: kind of target.
+        metric: name of the metric that is searched on.
+        study_folder: folder of the study, seen by every worker.
+        stop_file: exists when trials should write a checkpoint and end.
+        model_files: files of families that are not shipped.
+        threads: CPU threads of a model.
+    """
+
+    folds: tuple[FoldRows, ...]
+    task: Task
+    metric: str
+    study_folder: Path
+    stop_file: Path
+    model_files: Mapping[str, Path]
+    threads: int
+
+
+@dataclass(frozen=True)
+class Message:
+    """What an actor sends the driver: the trial's report and where it runs."""
+
+    report: Report
+    placement: Placement
+
+
+class WorkerPoisonedError(RuntimeError):
+    """A CUDA error left this process unusable; Ray replaces it."""
+
+
+class StudyTrainable(tune.Trainable):  # type: ignore[misc]
+    """Runs trials of every family, one after the other, in the same process (`reuse_actors`)."""
+
+    def setup(self, config: dict[str, Any], context: WorkerContext) -> None:
+        self._context = context
+        self._begin(config["spec"])
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        self._begin(new_config["spec"])
+        return True
+
+    def step(self) -> dict[str, Any]:
+        """One iteration. Here is the edge of a trial: what a model raises is recorded, not passed on."""
+        self._arm_watchdog()
+        try:
+            report = self._run_step()
+        finally:
+            self._disarm_watchdog()
+        return {"message": Message(report, self._placement)}
+
+    def cleanup(self) -> None:
+        self._close_log()
+
+    def _begin(self, spec: TrialSpec) -> None:
+        self._spec = spec
+        self._loop: TrialLoop | None = None
+        self._folder = self._context.study_folder / "trials" / spec.id
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._open_log()
+        gpus = tuple(str(gpu) for gpu in ray.get_gpu_ids())
+        device = "cuda" if gpus else "cpu"
+        self._placement = Placement(ray.util.get_node_ip_address(), device, gpus)
+
+    def _run_step(self) -> Report:
+        try:
+            if self._loop is None:
+                self._loop = self._make_loop()
+            return self._loop.step()
+        except Exception as error:
+            trace = traceback.format_exc()
+            logging.getLogger(__name__).error("%s failed:\n%s", self._spec.id, trace)
+            if _is_cuda_error(error):
+                raise WorkerPoisonedError(trace) from error
+            return Report(0, None, self._seconds, result=Result(Status.FAILED, error=trace))
+
+    def _make_loop(self) -> TrialLoop:
+        context = self._context
+        return TrialLoop(
+            self._spec,
+            load_model(self._spec.model, context.model_files.get(self._spec.model)),
+            context.folds,
+            get_metric(context.metric, context.task),
+            context.study_folder,
+            device=self._placement.device,
+            threads=context.threads,
+            should_stop=context.stop_file.exists,
+        )
+
+    @property
+    def _seconds(self) -> float:
+        return 0.0 if self._loop is None else self._loop.train_seconds
+
+    def _arm_watchdog(self) -> None:
+        """Let the process end itself, with its stacks written down, when a step outlasts the trial's limit.
+
+        A thread of C waits, so it also ends code that holds the interpreter's lock for ever.
+        """
+        self._hang_file: IO[str] | None = None
+        if self._spec.time_limit_s is not None:
+            left_s = max(self._spec.time_limit_s - self._seconds, 0.0) + _GRACE_S
+            self._hang_file = (self._folder / HANG_NAME).open("w")
+            faulthandler.dump_traceback_later(left_s, exit=True, file=self._hang_file)
+
+    def _disarm_watchdog(self) -> None:
+        if self._hang_file is not None:
+            faulthandler.cancel_dump_traceback_later()
+            self._hang_file.close()
+            (self._folder / HANG_NAME).unlink()
+
+    def _open_log(self) -> None:
+        """Send what the project logs during this trial to the trial's own file."""
+        self._close_log()
+        self._handler = logging.FileHandler(self._folder / "log", delay=True)
+        self._handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+        for name in ("tuning", "models"):
+            logging.getLogger(name).addHandler(self._handler)
+            logging.getLogger(name).setLevel(logging.INFO)
+
+    def _close_log(self) -> None:
+        handler = getattr(self, "_handler", None)
+        if handler is not None:
+            for name in ("tuning", "models"):
+                logging.getLogger(name).removeHandler(handler)
+            handler.close()
+
+
+def _is_cuda_error(error: Exception) -> bool:
+    return isinstance(error, RuntimeError) and "CUDA" in str(error)

@@ -1,0 +1,100 @@
+"""A model family as a study sees it: its model, its search space, and where both come from."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from models import ModelClass, Task, family_names, load_family, load_family_file
+from tuning.errors import ConfigError
+from tuning.space import Space, check_against_model, load_space
+
+ALL = "all"
+
+
+@dataclass(frozen=True)
+class Family:
+    """One family of a study.
+
+    Attributes:
+        name: the stem of its file.
+        space: what is searched, the study's changes included.
+        file: the model's file when it is not a shipped one.
+    """
+
+    name: str
+    space: Space
+    file: Path | None = None
+
+    def load_model(self) -> ModelClass:
+        """The model class; imports the library behind it."""
+        return load_model(self.name, self.file)
+
+
+def load_model(name: str, file: Path | None) -> ModelClass:
+    """A family's model class, by name or from its file."""
+    return load_family(name) if file is None else load_family_file(file)
+
+
+def resolve_families(
+    names: Sequence[str], task: Task, changes: Mapping[str, Mapping[str, Any]], place: str = "models"
+) -> tuple[Family, ...]:
+    """The families that a study's `models` entry asks for, checked against their spaces.
+
+    Args:
+        names: family names, paths of model files, or `all` (every shipped family that does the task).
+        task: the study's task.
+        changes: per family, changes of its space.
+        place: where the names were given, for messages.
+
+    Raises:
+        ConfigError: an unknown family, one that cannot do the task, or a space that does not fit.
+    """
+    families = [_resolve(name, changes) for name in _expand(names, task, place)]
+    for family in families:
+        if task not in family.load_model().tasks:
+            able = ", ".join(name for name in family_names() if task in load_family(name).tasks)
+            raise ConfigError(f"{place}: {family.name} cannot do {task}; choose from {able}.")
+    known = {family.name for family in families}
+    for name in changes:
+        if name not in known:
+            raise ConfigError(
+                f"spaces.{name}: the study has no such model; it has {', '.join(sorted(known))}."
+            )
+    return tuple(families)
+
+
+def _expand(names: Sequence[str], task: Task, place: str) -> list[str]:
+    expanded: list[str] = []
+    for name in names:
+        if name == ALL:
+            expanded += [known for known in family_names() if task in load_family(known).tasks]
+        elif name.endswith(".py") or name in family_names():
+            expanded.append(name)
+        else:
+            raise ConfigError(f"{place}: there is no model {name!r}{_offer(name)}.")
+    return list(dict.fromkeys(expanded))
+
+
+def _offer(name: str) -> str:
+    near = difflib.get_close_matches(name, family_names(), n=1)
+    meant = f", did you mean {near[0]}" if near else ""
+    return f"{meant}; choose from {', '.join(family_names())}, all, or the path of a .py file"
+
+
+def _resolve(name: str, changes: Mapping[str, Mapping[str, Any]]) -> Family:
+    file = Path(name).resolve() if name.endswith(".py") else None
+    stem = file.stem if file else name
+    model = load_model(stem, file)
+    space_file = file.with_suffix(".yaml") if file else None
+    space = load_space(stem, space_file)
+    place = str(space_file) if space_file else f"search_spaces/{stem}.yaml"
+    check_against_model(space, model, place)
+    if stem in changes:
+        place = f"spaces.{stem}"
+        space = space.override(changes[stem], f"spaces.{stem}")
+        check_against_model(space, model, place)
+    return Family(stem, space, file)

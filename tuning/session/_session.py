@@ -1,0 +1,337 @@
+"""The driver's side of a running study: hands out trials, records what they tell, decides who goes on.
+
+Knows no Ray. What executes the trials calls `next_trial`, `report` and `lost`.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from optuna.distributions import BaseDistribution
+from optuna.trial import FrozenTrial
+
+from tuning.config import StudyConfig
+from tuning.families import Family
+from tuning.metrics import Direction
+from tuning.progress import FamilyProgress, Snapshot
+from tuning.pruning import Pruner, make_pruner
+from tuning.sampling import derive_seed
+from tuning.session._folder import StudyFolder
+from tuning.store import Placement, Result, Status, Store, TrialRecord
+from tuning.trial import CHECKPOINTS, Report, TrialSpec
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Draw:
+    """A configuration as the sampler drew it."""
+
+    params: Mapping[str, Any]
+    distributions: Mapping[str, BaseDistribution]
+    system_attrs: Mapping[str, Any]
+
+
+class Search(Protocol):
+    """A family's sampler with its working copy of the record."""
+
+    def replay(self, trials: Sequence[FrozenTrial]) -> None:
+        """Take over the trials of a record."""
+
+    def draw(self) -> Draw:
+        """Draw the next trial's configuration."""
+
+    def report(self, number: int, iteration: int, value: float) -> None:
+        """Hear a trial's score."""
+
+    def close(self, number: int, status: Status, value: float | None) -> None:
+        """Hear how a trial ended."""
+
+
+@dataclass
+class _FamilyState:
+    family: Family
+    search: Search
+    pruner: Pruner
+    launched: int = 0
+    seconds: dict[int, float] = field(default_factory=dict)
+    ended: Counter[Status] = field(default_factory=Counter)
+    best: float | None = None
+
+    @property
+    def total_seconds(self) -> float:
+        return sum(self.seconds.values())
+
+
+class Session:
+    """One run of a study, from its start or resume to its end.
+
+    Args:
+        config: the study's configuration.
+        families: the families to search.
+        store: the record.
+        folder: the study folder.
+        make_search: gives a family's sampler.
+        slots: trials at once.
+        metric: name of the metric that is searched on.
+    """
+
+    def __init__(
+        self,
+        config: StudyConfig,
+        families: Sequence[Family],
+        store: Store,
+        folder: StudyFolder,
+        make_search: Callable[[Family], Search],
+        *,
+        slots: int = 1,
+        metric: str = "value",
+    ) -> None:
+        self._config = config
+        self._store = store
+        self._folder = folder
+        self._slots = slots
+        self._metric = metric
+        self._states = {
+            family.name: _FamilyState(
+                family, make_search(family), make_pruner(config.pruning, store.direction)
+            )
+            for family in families
+        }
+        self._live: dict[str, TrialSpec] = {}
+        self._waiting: deque[TrialSpec] = deque()
+        self._deadline_s: float | None = None
+        self.is_stopping = False
+        self._started_s = time.monotonic()
+        self._busy_seconds = 0.0
+        for state in self._states.values():
+            self._take_over(state)
+
+    @property
+    def live(self) -> tuple[str, ...]:
+        """Ids of the trials that run now."""
+        return tuple(self._live)
+
+    @property
+    def spent_seconds(self) -> float:
+        """Training time of all trials, those of earlier runs included."""
+        return sum(state.total_seconds for state in self._states.values())
+
+    def snapshot(self) -> Snapshot:
+        """Where the study stands now, for a view."""
+        states = self._states.values()
+        return Snapshot(
+            study=self._config.name,
+            metric=self._metric,
+            families=tuple(self._family_progress(state) for state in states),
+            launched=sum(state.launched for state in states),
+            finished=sum(state.ended.total() for state in states),
+            target=self._target(),
+            elapsed_s=time.monotonic() - self._started_s,
+            remaining_s=self.remaining_s,
+            busy_seconds=self._busy_seconds,
+            slots=self._slots,
+            stopping=self.is_stopping,
+        )
+
+    def _family_progress(self, state: _FamilyState) -> FamilyProgress:
+        return FamilyProgress(
+            name=state.family.name,
+            running=sum(spec.model == state.family.name for spec in self._live.values()),
+            completed=state.ended[Status.COMPLETED],
+            pruned=state.ended[Status.PRUNED],
+            failed=state.ended[Status.FAILED],
+            diverged=state.ended[Status.DIVERGED],
+            best=state.best,
+        )
+
+    def _target(self) -> int | None:
+        """Trials that the study will have in all, None when only time limits it."""
+        search = self._config.search
+        per_family = None if search.trials is None else search.trials * len(self._states)
+        limits = [limit for limit in (per_family, search.total_trials) if limit is not None]
+        return min(limits, default=None)
+
+    @property
+    def remaining_s(self) -> float | None:
+        """Seconds until the time budget is used up, None without one."""
+        return None if self._deadline_s is None else self._deadline_s - time.monotonic()
+
+    def pruner(self, model: str) -> Pruner:
+        """A family's pruning rule with its present state."""
+        return self._states[model].pruner
+
+    def set_time_budget(self, seconds: float) -> None:
+        """Stop by itself after `seconds` from now."""
+        self._deadline_s = time.monotonic() + seconds
+
+    def stop(self) -> None:
+        """Start nothing more, and ask what runs to write a checkpoint and end."""
+        if not self.is_stopping:
+            self.is_stopping = True
+            self._folder.stop_file.touch()
+
+    def check_clock(self) -> None:
+        """Stop when the time budget is used up."""
+        remaining_s = self.remaining_s
+        if remaining_s is not None and remaining_s <= 0:
+            self.stop()
+
+    def is_over(self) -> bool:
+        """Whether nothing runs and nothing more will be started."""
+        return not self._live and (self.is_stopping or not (self._waiting or self._open_states()))
+
+    def next_trial(self) -> TrialSpec | None:
+        """The next trial to start now, None when there is none for the moment."""
+        self.check_clock()
+        if self.is_stopping:
+            return None
+        spec = self._waiting.popleft() if self._waiting else self._new_trial()
+        if spec is None:
+            return None
+        if spec.attempt > 1:
+            self._store.set_attempt(spec.model, spec.number, spec.attempt)
+        self._live[spec.id] = spec
+        return spec
+
+    def place(self, spec: TrialSpec, placement: Placement) -> None:
+        """Record where a trial runs."""
+        self._store.set_placement(spec.model, spec.number, placement)
+
+    def report(self, spec: TrialSpec, report: Report) -> bool:
+        """Record what a trial tells; True when it ends here.
+
+        The record is written before this returns, so a decision is never acted on that a kill
+        could make forgotten.
+        """
+        state = self._states[spec.model]
+        self._count_time(state, spec, report)
+        if report.checkpoint is not None:
+            self._store.set_checkpoint(spec.model, spec.number, report.checkpoint, report.train_seconds)
+        prune = False
+        if report.value is not None:
+            self._store.report(spec.model, spec.number, report.iteration, report.value)
+            self._note_best(state, report.value)
+            state.search.report(spec.number, report.iteration, report.value)
+            prune = state.pruner.report(spec.number, report.iteration, report.value)
+        if report.result is not None:
+            self._finish(spec, report.result)
+        elif report.interrupted:
+            self._live.pop(spec.id)
+        elif prune:
+            self._finish(spec, self._pruned(spec))
+        return report.is_last or prune
+
+    def lost(self, spec: TrialSpec, reason: str, *, may_retry: bool = True) -> None:
+        """A trial's worker died: let the trial go on from its checkpoint, or record the failure."""
+        self._live.pop(spec.id)
+        if may_retry and spec.attempt <= self._config.resources.max_retries:
+            logger.warning("%s lost its worker (%s); it goes on from its last checkpoint.", spec.id, reason)
+            record = self._store.trial(spec.model, spec.number)
+            self._waiting.append(self._spec(record.model, record.number, record.params, record))
+        else:
+            self._live[spec.id] = spec
+            self._finish(spec, Result(Status.FAILED, error=reason))
+
+    def _note_best(self, state: _FamilyState, value: float) -> None:
+        lower = self._store.direction is Direction.MINIMIZE
+        if state.best is None or (value < state.best) == lower:
+            state.best = value
+
+    def _finish(self, spec: TrialSpec, result: Result) -> None:
+        state = self._states[spec.model]
+        state.ended[result.status] += 1
+        self._store.finish(spec.model, spec.number, result)
+        state.search.close(spec.number, result.status, result.value)
+        if result.status is Status.COMPLETED and result.value is not None:
+            # An early end counts at every later rung with the score it ended with.
+            state.pruner.report(spec.number, state.pruner.max_iterations, result.value)
+        if result.status in (Status.COMPLETED, Status.DIVERGED):
+            shutil.rmtree(self._folder.trial(spec.id) / CHECKPOINTS, ignore_errors=True)
+        self._live.pop(spec.id)
+
+    def _pruned(self, spec: TrialSpec) -> Result:
+        record = self._store.trial(spec.model, spec.number)
+        best = next((step for step, value in record.values.items() if value == record.value), None)
+        return Result(Status.PRUNED, record.value, best)
+
+    def _take_over(self, state: _FamilyState) -> None:
+        name = state.family.name
+        self._store.add_family(name)
+        state.search.replay(self._store.frozen_trials(name))
+        for record in self._store.trials(name, driven=False):
+            state.launched += 1
+            state.seconds[record.number] = record.train_seconds
+            if record.value is not None and record.status.is_ranked:
+                self._note_best(state, record.value)
+            if record.values:
+                state.pruner.replay({record.number: _curve(record, self._config.pruning.max_iterations)})
+            if record.status.is_finished:
+                state.ended[record.status] += 1
+            else:
+                self._waiting.append(self._spec(name, record.number, record.params, record))
+
+    def _open_states(self) -> list[_FamilyState]:
+        """Families that may still start trials."""
+        search = self._config.search
+        launched = sum(state.launched for state in self._states.values())
+        if search.total_trials is not None and launched >= search.total_trials:
+            return []
+        limit = search.trials
+        return [state for state in self._states.values() if limit is None or state.launched < limit]
+
+    def _new_trial(self) -> TrialSpec | None:
+        states = self._open_states()
+        if not states:
+            return None
+        state = min(states, key=self._turn)
+        draw = state.search.draw()
+        space = state.family.space
+        params = space.full(space.decode(draw.params))
+        number = self._store.create(
+            state.family.name, draw.params, draw.distributions, params, draw.system_attrs
+        )
+        state.launched += 1
+        return self._spec(state.family.name, number, params)
+
+    def _turn(self, state: _FamilyState) -> tuple[float, float]:
+        """Who is next: by trials when they are counted, else by time, so that no slow family eats it."""
+        if self._config.search.trials is not None or self._config.search.total_trials is not None:
+            return (state.launched, 0)
+        return (min(state.launched, 1), state.total_seconds)
+
+    def _spec(
+        self, model: str, number: int, params: Mapping[str, Any], record: TrialRecord | None = None
+    ) -> TrialSpec:
+        if record is not None and record.checkpoint is not None:
+            self._folder.resolve(record.checkpoint)
+        return TrialSpec(
+            model=model,
+            number=number,
+            params=params,
+            seed=derive_seed(self._config.search.seed, model, number),
+            max_iterations=self._config.pruning.max_iterations,
+            checkpoint_iterations=self._states[model].pruner.checkpoint_iterations,
+            checkpoint=None if record is None else record.checkpoint,
+            attempt=1 if record is None else record.attempts + 1,
+            time_limit_s=self._config.resources.trial_time_limit_s,
+        )
+
+    def _count_time(self, state: _FamilyState, spec: TrialSpec, report: Report) -> None:
+        before = state.seconds.get(spec.number, 0.0)
+        self._busy_seconds += max(0.0, report.train_seconds - before)
+        state.seconds[spec.number] = report.train_seconds
+
+
+def _curve(record: TrialRecord, max_iterations: int) -> dict[int, float]:
+    """A trial's scores as the pruner keeps them."""
+    curve = dict(record.values)
+    if record.status is Status.COMPLETED and record.value is not None:
+        curve[max_iterations] = record.value
+    return curve

@@ -1,0 +1,19 @@
+"""The durable record of a study."""
+
+from tuning.store._backend import drop_torn_line
+from tuning.store._lock import DriverLock, is_driven
+from tuning.store._record import Metrics, Placement, Result, Status, TrialRecord, trial_id
+from tuning.store._store import Store
+
+__all__ = [
+    "DriverLock",
+    "Metrics",
+    "Placement",
+    "Result",
+    "Status",
+    "Store",
+    "TrialRecord",
+    "drop_torn_line",
+    "is_driven",
+    "trial_id",
+]

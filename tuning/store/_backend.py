@@ -1,0 +1,80 @@
+"""The Optuna storage under a study: a journal file that survives a kill, or a database by URL."""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+from pathlib import Path
+
+import optuna
+from optuna.storages import BaseStorage, JournalStorage, RDBStorage
+from optuna.storages.journal import BaseJournalFileLock, JournalFileBackend
+from sqlalchemy.exc import SQLAlchemyError
+
+from tuning.errors import InputError
+
+logger = logging.getLogger(__name__)
+
+JOURNAL_NAME = "journal.log"
+
+
+class _KernelLock(BaseJournalFileLock):
+    """Lock of the journal that the kernel releases when its holder dies, however it dies.
+
+    Optuna's own locks are files: after a SIGKILL they stay and block everyone for their grace period.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._descriptor: int | None = None
+
+    def acquire(self) -> bool:
+        self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
+        fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+        return True
+
+    def release(self) -> None:
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+
+def open_storage(folder: Path, url: str | None) -> BaseStorage:
+    """The storage that holds the record of the study in `folder`.
+
+    Raises:
+        InputError: the database cannot be reached, or its driver is not installed.
+    """
+    if url is None:
+        journal = folder / JOURNAL_NAME
+        return JournalStorage(JournalFileBackend(str(journal), _KernelLock(folder / f"{JOURNAL_NAME}.lock")))
+    try:
+        return RDBStorage(url, engine_kwargs={"pool_pre_ping": True})
+    except (ImportError, SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise InputError(
+            f"storage.url: the database {_without_password(url)} cannot be opened: {reason}."
+        ) from error
+
+
+def drop_torn_line(folder: Path) -> None:
+    """Cut off a last journal line that a kill left half-written; only the study's driver may call it.
+
+    Optuna reads past such a line but appends behind it, which makes the journal unreadable.
+    """
+    journal = folder / JOURNAL_NAME
+    if not journal.exists():
+        return
+    with journal.open("r+b") as file:
+        content = file.read()
+        whole = content.rfind(b"\n") + 1
+        if whole < len(content):
+            logger.warning("Dropped %d bytes of an unfinished line from %s.", len(content) - whole, journal)
+            file.truncate(whole)
+            os.fsync(file.fileno())
+
+
+def _without_password(url: str) -> str:
+    scheme, separator, rest = url.partition("://")
+    return f"{scheme}{separator}{rest.rpartition('@')[2]}"

@@ -1,0 +1,114 @@
+"""What the record holds of one trial."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+Metrics = Mapping[str, float]
+
+
+class Status(StrEnum):
+    """Where a trial stands."""
+
+    COMPLETED = "completed"
+    PRUNED = "pruned"
+    FAILED = "failed"
+    DIVERGED = "diverged"
+    RUNNING = "running"
+    INTERRUPTED = "interrupted"
+
+    @property
+    def is_finished(self) -> bool:
+        return self not in (Status.RUNNING, Status.INTERRUPTED)
+
+    @property
+    def is_ranked(self) -> bool:
+        """Whether a trial in this state may enter the ranking (given a score)."""
+        return self in (Status.COMPLETED, Status.PRUNED, Status.INTERRUPTED)
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where a trial ran: node name, device (`cpu` or `cuda`), ids of the GPUs that Ray assigned."""
+
+    node: str = ""
+    device: str = "cpu"
+    gpus: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a trial ended.
+
+    Attributes:
+        status: a finished status.
+        value: best validation score; None when nothing was reported.
+        best_iteration: iteration (1..R) at which the best score was reached.
+        train: metrics of the best state on the training rows.
+        valid: metrics of the best state on the validation rows.
+        error: why it failed or diverged, with the traceback where there is one.
+    """
+
+    status: Status
+    value: float | None = None
+    best_iteration: int | None = None
+    train: Metrics = field(default_factory=dict)
+    valid: Metrics = field(default_factory=dict)
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class TrialRecord:
+    """One trial as the record has it.
+
+    Attributes:
+        model: family name.
+        number: number within the family, from 0.
+        params: searched hyperparameters, as the model takes them.
+        values: validation score by iteration.
+        value: best validation score so far, None before the first report.
+        checkpoint: folder relative to the study folder, None before the first checkpoint.
+        train_seconds: time spent training and evaluating.
+        test: metrics on the test rows, only for trials that were the best of their family at an end.
+    """
+
+    model: str
+    number: int
+    status: Status
+    params: Mapping[str, Any]
+    values: Mapping[int, float]
+    value: float | None
+    checkpoint: str | None
+    placement: Placement
+    train_seconds: float
+    started_at: datetime | None
+    ended_at: datetime | None
+    best_iteration: int | None = None
+    train: Metrics = field(default_factory=dict)
+    valid: Metrics = field(default_factory=dict)
+    test: Metrics = field(default_factory=dict)
+    error: str | None = None
+    attempts: int = 1
+
+    @property
+    def id(self) -> str:
+        """`lightgbm-0007`: also the name of the trial's folder."""
+        return trial_id(self.model, self.number)
+
+    @property
+    def iterations(self) -> int:
+        """Iterations reported, 0 before the first."""
+        return max(self.values, default=0)
+
+
+def trial_id(model: str, number: int) -> str:
+    """Readable id of a trial.
+
+    >>> trial_id("lightgbm", 7)
+    'lightgbm-0007'
+    """
+    return f"{model}-{number:04d}"

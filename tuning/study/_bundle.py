@@ -1,0 +1,99 @@
+"""The exported bundle of a trial: everything to predict with, and nothing else."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from models import Model
+from tuning.data import TableTransform
+from tuning.errors import RecordError
+from tuning.families import Family
+from tuning.session import StudyFolder, to_json
+from tuning.store import TrialRecord
+from tuning.study._restore import find_family, restore_models
+from tuning.study._setup import PreparedStudy, StudyHeader
+from tuning.trial import mean_outputs
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """A trained trial that predicts from raw rows.
+
+    Attributes:
+        transforms: raw rows -> tables, one a fold.
+        models: trained models, one a fold; their mean is the prediction.
+    """
+
+    transforms: Sequence[TableTransform]
+    models: Sequence[Model[Any]]
+
+    def predict(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """One row of output columns per row of `frame`.
+
+        Raises:
+            DataError: a column that the model was trained on is missing.
+        """
+        outputs = [
+            model.predict(transform.apply(frame))
+            for transform, model in zip(self.transforms, self.models, strict=True)
+        ]
+        return self.transforms[0].labels(np.asarray(mean_outputs(outputs)))
+
+
+def load_predictor(
+    header: StudyHeader, folder: StudyFolder, record: TrialRecord, *, device: str = "cpu"
+) -> Predictor:
+    """A trial of a study, ready to predict; needs the study folder alone.
+
+    Raises:
+        RecordError: the trial has no checkpoint.
+        CheckpointError: its checkpoint is damaged.
+    """
+    if record.checkpoint is None:
+        raise RecordError(
+            f"{record.id} has no checkpoint: it ended before its first score; name another trial."
+        )
+    folders = sorted(folder.transforms.glob("fold-*"))
+    transforms = [TableTransform.load(each) for each in folders]
+    family: Family = find_family(header.families, record.model)
+    models = restore_models(
+        record, folder.resolve(record.checkpoint), family, [t.schema for t in transforms], device=device
+    )
+    return Predictor(transforms, models)
+
+
+def export_bundle(study: PreparedStudy, record: TrialRecord) -> Path:
+    """Copy a trial's models, transforms and description to `best/`, all or nothing."""
+    if record.checkpoint is None:
+        raise RecordError(f"{record.id} has no checkpoint to export.")
+    final = study.folder.best
+    draft = final.with_name(".best.draft")
+    shutil.rmtree(draft, ignore_errors=True)
+    shutil.copytree(study.folder.resolve(record.checkpoint), draft / "model")
+    shutil.copytree(study.folder.transforms, draft / study.folder.transforms.name)
+    family = find_family(study.header.families, record.model)
+    if family.file is not None:
+        shutil.copyfile(family.file, draft / family.file.name)
+    description = {
+        "study": study.header.config.name,
+        "trial": record.id,
+        "model": record.model,
+        "params": dict(record.params),
+        "task": study.header.task.value,
+        "metric": study.header.metric,
+        "valid": dict(record.valid),
+        "test": dict(record.test),
+        "placement": dataclasses.asdict(record.placement),
+    }
+    (draft / "bundle.json").write_text(to_json(description))
+    shutil.rmtree(final, ignore_errors=True)
+    draft.rename(final)
+    return final

@@ -1,0 +1,64 @@
+"""Trained models back from a trial's checkpoint, to score and to predict."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from models import Model, Schema
+from models.errors import CheckpointError
+from tuning.families import Family, load_model
+from tuning.space import build_params
+from tuning.store import TrialRecord
+from tuning.study._setup import PreparedStudy
+from tuning.trial import read_checkpoint, score_test
+
+
+def restore_models(
+    record: TrialRecord,
+    folder: Path,
+    family: Family,
+    schemas: Sequence[Schema],
+    *,
+    device: str = "cpu",
+    threads: int = 1,
+) -> list[Model[Any]]:
+    """The best state of a trial's models, one a fold.
+
+    Args:
+        record: the trial.
+        folder: its checkpoint.
+        family: its family.
+        schemas: columns of each fold.
+        device: `cpu` or `cuda`.
+        threads: CPU threads.
+
+    Raises:
+        CheckpointError: the checkpoint is missing, incomplete or damaged.
+    """
+    model_class = load_model(family.name, family.file)
+    params = build_params(model_class, record.params, record.id)
+    models = [model_class(params, schema, device=device, threads=threads) for schema in schemas]
+    read_checkpoint(folder, models)
+    for model in models:
+        model.restore_best()
+    return models
+
+
+def find_family(families: Sequence[Family], name: str) -> Family:
+    """The family of that name."""
+    return next(family for family in families if family.name == name)
+
+
+def score_on_test(study: PreparedStudy, record: TrialRecord) -> dict[str, float]:
+    """Every metric of a trial's best state on the rows that nothing was fitted or chosen on."""
+    if record.checkpoint is None:
+        raise CheckpointError(f"{record.id} has no checkpoint to score.")
+    models = restore_models(
+        record,
+        study.folder.resolve(record.checkpoint),
+        find_family(study.header.families, record.model),
+        [fold.schema for fold in study.data.folds],
+    )
+    return score_test(models, study.data.folds)

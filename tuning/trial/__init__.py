@@ -1,0 +1,20 @@
+"""One trial, as a plain loop that needs no Ray."""
+
+from tuning.trial._checkpoint import BEST, CHECKPOINTS, Progress, read_checkpoint
+from tuning.trial._loop import TrialLoop
+from tuning.trial._outcome import PREDICTIONS_NAME, mean_outputs, score_test
+from tuning.trial._spec import FoldRows, Report, TrialSpec
+
+__all__ = [
+    "BEST",
+    "CHECKPOINTS",
+    "PREDICTIONS_NAME",
+    "FoldRows",
+    "Progress",
+    "Report",
+    "TrialLoop",
+    "TrialSpec",
+    "mean_outputs",
+    "read_checkpoint",
+    "score_test",
+]

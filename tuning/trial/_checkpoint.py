@@ -1,0 +1,96 @@
+"""Checkpoint folders: written beside their place and moved there whole, so none is ever half a checkpoint."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from models import Model
+from models.errors import CheckpointError
+
+_PROGRESS_NAME = "trial.json"
+CHECKPOINTS = "checkpoint"
+BEST = "best"
+
+
+@dataclass
+class Progress:
+    """How far a trial is.
+
+    Attributes:
+        iteration: last iteration reported.
+        units_done: units trained.
+        best_value: best validation score, None before the first.
+        best_units: units trained at the best score.
+        best_iteration: iteration during which the best score was reached.
+        train_seconds: time spent on training and evaluating.
+        last_value: validation score after the last unit.
+    """
+
+    iteration: int = 0
+    units_done: int = 0
+    best_value: float | None = None
+    best_units: int = 0
+    best_iteration: int = 0
+    train_seconds: float = 0.0
+    last_value: float | None = None
+
+
+def write_checkpoint(trial_folder: Path, name: str, models: Sequence[Model[Any]], progress: Progress) -> Path:
+    """Save the models (one a fold) and the progress under `trial_folder/name`, all or nothing."""
+    final = trial_folder / name
+    draft = final.with_name(f".{final.name}.draft")
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir(parents=True)
+    for fold, model in enumerate(models):
+        model.save(draft / f"fold-{fold}")
+    (draft / _PROGRESS_NAME).write_text(json.dumps(asdict(progress)))
+    _sync(draft)
+    # Only a name that no record mentions can be in the way: left by a run that was killed here.
+    shutil.rmtree(final, ignore_errors=True)
+    draft.rename(final)
+    _sync_folder(final.parent)
+    return final
+
+
+def read_checkpoint(folder: Path, models: Sequence[Model[Any]]) -> Progress:
+    """Load the models from `folder` and return the progress.
+
+    Raises:
+        CheckpointError: the folder is incomplete or damaged.
+    """
+    try:
+        progress = Progress(**json.loads((folder / _PROGRESS_NAME).read_text()))
+    except (OSError, ValueError, TypeError) as error:
+        raise CheckpointError(f"{folder} is not a readable checkpoint: {error}.") from error
+    for fold, model in enumerate(models):
+        model.load(folder / f"fold-{fold}")
+    return progress
+
+
+def drop_older_checkpoints(trial_folder: Path, keep: Sequence[Path]) -> None:
+    """Delete a trial's checkpoints except those in `keep`."""
+    for folder in (trial_folder / CHECKPOINTS).iterdir():
+        if folder not in keep:
+            shutil.rmtree(folder)
+
+
+def _sync(folder: Path) -> None:
+    """Put every file of a folder on the disk, so that a power cut leaves what the record names."""
+    for path in folder.rglob("*"):
+        if path.is_file():
+            with path.open("rb") as file:
+                os.fsync(file.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

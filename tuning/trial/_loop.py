@@ -1,0 +1,235 @@
+"""One trial as a plain loop: build, advance, evaluate, report, save, restore. Needs no Ray."""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from models import Model, ModelClass
+from models.errors import DivergedError
+from tuning.metrics import Metric
+from tuning.sampling import derive_seed
+from tuning.store import Result, Status
+from tuning.trial._checkpoint import (
+    BEST,
+    CHECKPOINTS,
+    Progress,
+    drop_older_checkpoints,
+    read_checkpoint,
+    write_checkpoint,
+)
+from tuning.trial._outcome import score_best, write_valid_predictions
+from tuning.trial._spec import FoldRows, Report, TrialSpec
+
+logger = logging.getLogger(__name__)
+
+
+class TrialLoop:
+    """Trains one configuration, on every fold at once, one iteration a step.
+
+    The budget of the models (`Model.total_units`) is divided into R iterations. After each unit the
+    validation rows are scored; the best state is marked in the models; training ends early when the
+    score has not improved for the model's patience.
+
+    Args:
+        spec: what to train.
+        model_class: the family's model.
+        folds: training and validation rows, one entry a fold.
+        metric: what is searched on.
+        study_folder: folder of the study; the trial writes below `trials/<id>`.
+        device: `cpu` or `cuda`.
+        threads: CPU threads of a model.
+        should_stop: asked between units; True ends the trial with a checkpoint.
+    """
+
+    def __init__(
+        self,
+        spec: TrialSpec,
+        model_class: ModelClass,
+        folds: Sequence[FoldRows],
+        metric: Metric,
+        study_folder: Path,
+        *,
+        device: str = "cpu",
+        threads: int = 1,
+        should_stop: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._spec = spec
+        self._model_class = model_class
+        self._folds = folds
+        self._metric = metric
+        self._study_folder = study_folder
+        self._folder = study_folder / "trials" / spec.id
+        self._device = device
+        self._threads = threads
+        self._should_stop = should_stop
+        self._progress = Progress()
+        self._models: list[Model[Any]] = []
+        self._checkpoint: Path | None = None
+
+    def step(self) -> Report:
+        """Train and evaluate one iteration.
+
+        Raises:
+            Exception: whatever the model raises; `DivergedError` alone is turned into a result.
+        """
+        started_s = time.perf_counter()
+        spent_s = self._progress.train_seconds
+        if not self._models:
+            self._start()
+            spent_s = self._progress.train_seconds
+        try:
+            stopped = self._train_iteration()
+            self._progress.train_seconds = spent_s + time.perf_counter() - started_s
+            if stopped:
+                return self._interrupt()
+        except DivergedError as error:
+            self._progress.train_seconds = spent_s + time.perf_counter() - started_s
+            return self._end(Status.DIVERGED, str(error))
+        if self._is_done():
+            return self._end(Status.COMPLETED)
+        if self._is_over_time():
+            return self._end(
+                Status.FAILED, f"The trial took longer than its limit of {self._spec.time_limit_s:g} s."
+            )
+        return self._report(self._save_if_due())
+
+    def _start(self) -> None:
+        self._folder.joinpath(CHECKPOINTS).mkdir(parents=True, exist_ok=True)
+        if self._spec.checkpoint is not None:
+            self._restore(self._study_folder / self._spec.checkpoint)
+        else:
+            self._models = self._build()
+
+    def _build(self) -> list[Model[Any]]:
+        params = self._model_class.Params.model_validate(dict(self._spec.params))
+        models: list[Model[Any]] = []
+        for number, fold in enumerate(self._folds):
+            model = self._model_class(
+                params,
+                fold.schema,
+                seed=derive_seed(self._spec.seed, number),
+                device=self._device,
+                threads=self._threads,
+            )
+            model.bind(fold.train, fold.valid)
+            models.append(model)
+        return models
+
+    def _restore(self, folder: Path) -> None:
+        self._models = self._build()
+        self._progress = read_checkpoint(folder, self._models)
+        self._checkpoint = folder
+
+    @property
+    def _total_units(self) -> int:
+        return self._models[0].total_units
+
+    def _train_iteration(self) -> bool:
+        """Train up to the next iteration's share of the budget; True when asked to stop on the way."""
+        progress = self._progress
+        share = (progress.iteration + 1) / self._spec.max_iterations
+        goal = min(math.ceil(share * self._total_units - 1e-9), self._total_units)
+        while progress.units_done < goal and not self._is_out_of_patience():
+            if self._should_stop():
+                return True
+            self._train_unit()
+        progress.iteration += 1
+        if progress.units_done >= self._total_units:
+            progress.iteration = self._spec.max_iterations
+        return False
+
+    def _train_unit(self) -> None:
+        values = []
+        for model, fold in zip(self._models, self._folds, strict=True):
+            model.advance()
+            value = self._metric(fold.valid.target, model.predict_valid(), fold.valid.weight)
+            if not math.isfinite(value):
+                raise DivergedError(f"The validation {self._metric.name} is {value}.")
+            model.observe(self._metric.to_loss(value))
+            values.append(value)
+        self._progress.units_done += 1
+        self._note(float(np.mean(values)))
+
+    def _note(self, value: float) -> None:
+        progress = self._progress
+        progress.last_value = value
+        if progress.best_value is None or self._metric.is_better(value, progress.best_value):
+            progress.best_value = value
+            progress.best_units = progress.units_done
+            progress.best_iteration = progress.iteration + 1
+            for model in self._models:
+                model.mark_best()
+
+    def _is_out_of_patience(self) -> bool:
+        patience = self._models[0].patience_units
+        waited = self._progress.units_done - self._progress.best_units
+        return patience is not None and waited >= patience and self._progress.best_value is not None
+
+    def _is_done(self) -> bool:
+        return self._progress.units_done >= self._total_units or self._is_out_of_patience()
+
+    def _is_over_time(self) -> bool:
+        limit_s = self._spec.time_limit_s
+        return limit_s is not None and self._progress.train_seconds > limit_s
+
+    @property
+    def train_seconds(self) -> float:
+        """Time spent so far, earlier attempts included."""
+        return self._progress.train_seconds
+
+    def _save_if_due(self) -> str | None:
+        if self._progress.iteration not in self._spec.checkpoint_iterations:
+            return None
+        path = self._save()
+        if not self._model_class.continues_exactly:
+            # A trial that is resumed here goes through a load; so must one that is not, to be its equal.
+            self._restore(path)
+        return self._relative(path)
+
+    def _save(self) -> Path:
+        name = f"{CHECKPOINTS}/unit-{self._progress.units_done:06d}"
+        path = write_checkpoint(self._folder, name, self._models, self._progress)
+        # The previous one stays: the driver has recorded that one, and this one not yet.
+        drop_older_checkpoints(self._folder, [path, *([self._checkpoint] if self._checkpoint else [])])
+        self._checkpoint = path
+        return path
+
+    def _interrupt(self) -> Report:
+        checkpoint = self._relative(self._save()) if self._progress.units_done else None
+        return self._report(checkpoint, value_known=False, interrupted=True)
+
+    def _end(self, status: Status, error: str | None = None) -> Report:
+        progress = self._progress
+        if progress.best_value is None:
+            return self._report(None, value_known=False, result=Result(status, error=error))
+        for model in self._models:
+            model.restore_best()
+        path = write_checkpoint(self._folder, BEST, self._models, progress)
+        write_valid_predictions(self._folder, self._models, self._folds)
+        train, valid = score_best(self._models, self._folds)
+        result = Result(status, progress.best_value, progress.best_iteration, train, valid, error)
+        known = status is Status.COMPLETED
+        return self._report(self._relative(path), value_known=known, result=result)
+
+    def _report(
+        self,
+        checkpoint: str | None,
+        *,
+        value_known: bool = True,
+        result: Result | None = None,
+        interrupted: bool = False,
+    ) -> Report:
+        progress = self._progress
+        value = progress.last_value if value_known else None
+        logger.info("%s iteration %d: %s", self._spec.id, progress.iteration, value)
+        return Report(progress.iteration, value, progress.train_seconds, checkpoint, result, interrupted)
+
+    def _relative(self, path: Path) -> str:
+        return path.relative_to(self._study_folder).as_posix()
