@@ -16,6 +16,7 @@ from tuning.errors import DataError
 
 DATE_PARTS = ("year", "month", "day", "day_of_week", "hour", "days")
 _NUMERIC_ROLES = frozenset({ColumnRole.NUMERIC, ColumnRole.BOOLEAN, ColumnRole.DATETIME})
+_FLOAT32 = np.finfo(np.float32)
 FEATURE_ROLES = _NUMERIC_ROLES | {ColumnRole.CATEGORICAL, ColumnRole.TEXT, ColumnRole.EMBEDDING}
 
 
@@ -108,12 +109,21 @@ def numeric_names(specs: Sequence[ColumnSpec]) -> tuple[str, ...]:
 
 
 def read_numeric(specs: Sequence[ColumnSpec], frame: pd.DataFrame) -> FloatArray:
-    """(n, p) float64: numbers, truth values as 0 and 1, and parts of dates; nan where missing."""
+    """(n, p) float64: numbers, truth values as 0 and 1, and parts of dates; nan where missing.
+
+    Numbers beyond the range of float32 become its ends.
+    """
     parts = [spec.numbers(frame[spec.name]) for spec in specs if spec.role in _NUMERIC_ROLES]
-    return np.concatenate(parts, axis=1) if parts else np.empty((len(frame), 0))
+    return _side_by_side(parts, len(frame))
 
 
 def read_vectors(specs: Sequence[ColumnSpec], frame: pd.DataFrame) -> FloatArray:
     """(n, e) float64: the given embeddings side by side; nan where missing."""
     parts = [spec.vectors(frame[spec.name]) for spec in with_role(specs, ColumnRole.EMBEDDING)]
-    return np.concatenate(parts, axis=1) if parts else np.empty((len(frame), 0))
+    return _side_by_side(parts, len(frame))
+
+
+def _side_by_side(parts: Sequence[FloatArray], n: int) -> FloatArray:
+    if not parts:
+        return np.empty((n, 0))
+    return np.clip(np.concatenate(parts, axis=1), _FLOAT32.min, _FLOAT32.max)

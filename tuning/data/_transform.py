@@ -30,7 +30,6 @@ from tuning.errors import DataError
 
 _STATE_FILE, _ENCODERS_FILE = "transform.json", "encoders.skops"
 _TRUSTED = ["numpy.dtype"]
-_FLOAT32 = np.finfo(np.float32)
 Codes = npt.NDArray[np.int32]
 
 
@@ -68,7 +67,7 @@ class TableTransform:
         numbers = _columns.read_numeric(self.columns, frame)
         codes = self._codes(frame)
         return Table(
-            numeric=_to_float32(numbers),
+            numeric=np.ascontiguousarray(numbers, dtype=np.float32),
             categorical=codes,
             embedding=self._embedding(frame),
             dense=self.dense.apply(numbers, codes, self.schema.cardinalities),
@@ -157,7 +156,7 @@ class TableTransform:
         if self.vectors is not None:
             vectors = self.vectors.transform(vectors)
         text = _text.read_text(self.text, _columns.with_role(self.columns, ColumnRole.TEXT), frame)
-        return np.ascontiguousarray(np.concatenate([_to_float32(vectors), text], axis=1))
+        return np.ascontiguousarray(np.concatenate([vectors.astype(np.float32), text], axis=1))
 
 
 @dataclass(frozen=True)
@@ -214,11 +213,6 @@ def _with_encoders(transform: TableTransform, frame: pd.DataFrame, seed: int) ->
     components = sum(len(pipeline["svd"].components_) for pipeline in transform.text)
     schema = replace(transform.schema, dense_width=dense.width, embedding_width=vectors.shape[1] + components)
     return replace(transform, vectors=imputer, dense=dense, schema=schema)
-
-
-def _to_float32(values: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.float32]:
-    """float32 in C order; numbers too large for it become the largest."""
-    return np.ascontiguousarray(np.clip(values, _FLOAT32.min, _FLOAT32.max), dtype=np.float32)
 
 
 def _weights(columns: Sequence[ColumnSpec], frame: pd.DataFrame) -> npt.NDArray[np.float64] | None:
