@@ -1,0 +1,373 @@
+"""The training loop of every network: one unit is one epoch."""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any, ClassVar, Literal, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.optim import Adam, Optimizer
+from torch.optim.lr_scheduler import ReduceLROnPlateau
+
+from models._base import Model, Params
+from models._table import Loss, Schema, Table
+from models._torch_checkpoint import (
+    LossWatch,
+    TrainingState,
+    cloned,
+    load_optimizer,
+    optimizer_tensors,
+    read_state,
+    write_state,
+)
+from models._torch_rng import IsolatedRng
+from models._torch_rows import Batch, Rows, as_tensor
+from models.errors import CheckpointError, DivergedError, ModelError
+
+BatchSize = PositiveInt | Literal["full"]
+
+# Losses are of order 1 on the scale that networks train on; below that a ratio says nothing.
+_LOSS_FLOOR = 1.0
+_EXPLODED_RATIO = 1e6
+_RISING_RATIO = 10.0
+_MAX_RISING_EPOCHS = 5
+
+
+class TorchParams(Params):
+    """Hyperparameters of the training loop.
+
+    Attributes:
+        epochs: full budget.
+        patience: epochs without improvement after which training stops early; None: never.
+        batch_size: rows per step; "full": all of them in one.
+        gradient_clip: largest norm of the whole gradient; None: not clipped.
+        plateau_factor: what the learning rate is multiplied by on a plateau of the validation loss.
+        plateau_patience: epochs without improvement that make a plateau; None: a constant rate.
+        mixed_precision: half-precision forward and backward passes on a GPU (never on a CPU).
+    """
+
+    epochs: PositiveInt
+    patience: PositiveInt | None = None
+    batch_size: BatchSize
+    gradient_clip: PositiveFloat | None = None
+    plateau_factor: float = Field(default=0.5, gt=0, lt=1)
+    plateau_patience: NonNegativeInt | None = None
+    mixed_precision: bool = False
+
+
+class AdamParams(TorchParams):
+    """Hyperparameters of the loop with `TorchModel`'s own optimizer, Adam with L2 weight decay."""
+
+    learning_rate: PositiveFloat
+    weight_decay: float = Field(default=0.0, ge=0)
+
+
+TorchParamsT = TypeVar("TorchParamsT", bound=TorchParams)
+
+
+class TorchModel(Model[TorchParamsT]):
+    """A network and its training loop.
+
+    A network family defines `build` and `inputs`, and overrides `targets`, `row_losses` and
+    `predictions` where its outputs are not the usual ones: (B, 1) on the standardised target scale for
+    regression, (B, n_classes) logits for classification.
+
+    Gradients are clipped by norm (Pascanu et al., 2013), and training ends by `DivergedError` as soon
+    as an epoch shows NaN, inf or an exploding loss, with the best epoch's weights kept apart.
+
+    Random draws come from streams of the model's own, so results depend on the seed alone. On a CPU,
+    2k epochs and k epochs, save, load, k epochs give the same bits.
+
+    Attributes:
+        network: the network, on `device`.
+        optimizer: its optimizer.
+        prediction_batch_size: rows per forward pass in `predict`; does not change the results.
+    """
+
+    uses_gpu: ClassVar[bool] = True
+    prediction_batch_size: int = 2048
+
+    def __init__(
+        self,
+        params: TorchParamsT,
+        schema: Schema,
+        *,
+        seed: int = 0,
+        device: str = "cpu",
+        threads: int = 1,
+    ) -> None:
+        super().__init__(params, schema, seed=seed, device=device, threads=threads)
+        self._device = torch.device(device)
+        self._rng = IsolatedRng(seed, self._device)
+        with self._rng.active():
+            self.network = self.build(schema, params).to(self._device)
+        self.optimizer = self.build_optimizer()
+        self._scheduler = self._build_scheduler()
+        self._half = _half_precision(self._device) if params.mixed_precision else None
+        self._scaler = torch.amp.GradScaler(self._device.type, enabled=self._half is torch.float16)
+        self._best: dict[str, Tensor] = {}
+        self._watch = LossWatch()
+        self._train_rows: Rows | None = None
+        self._valid_rows: Rows | None = None
+
+    # What a family defines.
+
+    @abstractmethod
+    def build(self, schema: Schema, params: TorchParamsT) -> nn.Module:
+        """The network, with its initial weights drawn from torch's global stream (seeded here)."""
+
+    @abstractmethod
+    def inputs(self, table: Table) -> tuple[Tensor, ...]:
+        """What the network's `forward` takes, as CPU tensors (n, ...); `as_tensor` copies nothing."""
+
+    def fit_inputs(self, train: Table) -> None:
+        """Fit what `inputs` needs, on the training rows; keep it in the network's buffers."""
+
+    def targets(self, table: Table) -> Tensor:
+        """(n,) class codes, int64, or (n,) standardised targets, float32."""
+        target = np.asarray(table.target)
+        if self.schema.task.is_classification:
+            return as_tensor(target.astype(np.int64))
+        return as_tensor(self.schema.target.standardise(target).astype(np.float32))
+
+    def row_losses(self, outputs: Tensor, target: Tensor) -> Tensor:
+        """(B, k) outputs and (B,) targets -> (B,) losses, by the schema's loss."""
+        if self.schema.task.is_classification:
+            return functional.cross_entropy(outputs, target, reduction="none")
+        function = functional.l1_loss if self.schema.loss is Loss.ABSOLUTE else functional.mse_loss
+        return function(outputs.squeeze(1), target, reduction="none")  # (B, 1) -> (B,)
+
+    def predictions(self, outputs: Tensor) -> npt.NDArray[np.float64]:
+        """(n, k) outputs on the CPU -> (n,) on the original scale, or (n, n_classes) probabilities."""
+        if self.schema.task.is_classification:
+            return outputs.double().softmax(dim=1).numpy()
+        return np.asarray(self.schema.target.unstandardise(outputs.squeeze(1).numpy()), dtype=np.float64)
+
+    def build_optimizer(self) -> Optimizer:
+        """Adam (Kingma and Ba, 2015), for families whose params are `AdamParams`."""
+        if not isinstance(self.params, AdamParams):
+            raise NotImplementedError(f"{type(self).__name__} must override build_optimizer.")
+        return Adam(
+            self.network.parameters(),
+            lr=self.params.learning_rate,
+            weight_decay=self.params.weight_decay,
+            fused=True,
+        )
+
+    @property
+    def useful_threads(self) -> int:
+        """How many of the threads given to the model its steps can keep busy."""
+        return self.threads
+
+    @property
+    def max_steps_per_epoch(self) -> int | None:
+        """Steps after which an epoch ends even if rows are left; None: every epoch sees every row."""
+        return None
+
+    # The contract of `Model`.
+
+    @property
+    def total_units(self) -> int:
+        return self.params.epochs
+
+    @property
+    def patience_units(self) -> int | None:
+        return self.params.patience
+
+    def bind(self, train: Table, valid: Table) -> None:
+        """Make the rows' tensors, once.
+
+        Raises:
+            DivergedError: an input or a target is NaN or inf.
+        """
+        super().bind(train, valid)
+        self._use_threads()
+        self.fit_inputs(train)
+        self._train_rows = self._place(train)
+        self._valid_rows = self._place(valid)
+        self._train_rows.require_finite("training")
+        self._valid_rows.require_finite("validation")
+
+    def observe(self, loss: float) -> None:
+        if self._scheduler is not None:
+            self._scheduler.step(loss)
+
+    def mark_best(self) -> None:
+        super().mark_best()
+        self._best = cloned(self.network.state_dict())
+
+    def restore_best(self) -> None:
+        if self._best:
+            self.network.load_state_dict(self._best)
+
+    def predict(self, table: Table) -> npt.NDArray[np.float64]:
+        """Outputs of the present state, in evaluation mode.
+
+        Raises:
+            DivergedError: an output is NaN or inf.
+        """
+        return self._predict(Rows.place(self.inputs(table), None, None, self._device))
+
+    def predict_valid(self) -> npt.NDArray[np.float64]:
+        if self._valid_rows is None:
+            raise ModelError("predict_valid() needs bind(train, valid) first.")
+        return self._predict(self._valid_rows)
+
+    # Training.
+
+    def _advance(self, train: Table) -> None:
+        if self._train_rows is None:
+            raise ModelError("advance() needs bind(train, valid) first.")
+        self._use_threads()
+        self.network.train()
+        size = len(train) if self.params.batch_size == "full" else self.params.batch_size
+        with self._rng.active():
+            batches = self._train_rows.shuffled_batches(size, self.max_steps_per_epoch)
+            losses = [self._step(batch) for batch in batches]
+        # One look per epoch: reading every step's loss would make a GPU wait for Python.
+        self._check_losses(torch.stack(losses))
+        self._check_weights()
+
+    def _step(self, batch: Batch) -> Tensor:
+        """One gradient step; returns the batch's loss, still on the device."""
+        self.optimizer.zero_grad(set_to_none=True)
+        with self._autocast():
+            outputs = self.network(*batch.inputs)
+        losses = self.row_losses(outputs.float(), batch.target)
+        loss = (losses if batch.weight is None else losses * batch.weight).mean()
+        self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+        self._clip_gradient()
+        self._scaler.step(self.optimizer)
+        self._scaler.update()
+        return loss.detach()
+
+    def _clip_gradient(self) -> None:
+        if self.params.gradient_clip is not None:
+            self._scaler.unscale_(self.optimizer)
+            nn.utils.clip_grad_norm_(self.network.parameters(), self.params.gradient_clip, foreach=True)
+
+    def _autocast(self) -> AbstractContextManager[Any]:
+        if self._half is None:
+            return nullcontext()
+        return torch.autocast(self._device.type, dtype=self._half)
+
+    def _check_losses(self, losses: Tensor) -> None:
+        """Judge one epoch by its batches' losses (steps,)."""
+        mean, first = losses.mean().item(), losses[0].item()
+        watch = self._watch
+        if watch.first_loss is None:
+            watch.first_loss = first
+        rising = watch.last_loss is not None and mean > watch.last_loss
+        watch.rising_epochs = watch.rising_epochs + 1 if rising else 0
+        watch.last_loss = mean
+        if _is_divergence(watch):
+            raise DivergedError(
+                f"Training diverged in epoch {self.units_done + 1}: the loss went from "
+                f"{watch.first_loss:.3g} to {mean:.3g}; lower the learning rate or clip the gradient."
+            )
+
+    def _check_weights(self) -> None:
+        """The last step's damage does not show in the losses, which are taken before each step."""
+        norms = torch._foreach_norm([weight.detach() for weight in self.network.parameters()])
+        if not bool(torch.isfinite(torch.stack(norms)).all()):
+            raise DivergedError(
+                f"Training diverged in epoch {self.units_done + 1}: weights became NaN or inf."
+            )
+
+    def _build_scheduler(self) -> ReduceLROnPlateau | None:
+        if self.params.plateau_patience is None:
+            return None
+        return ReduceLROnPlateau(
+            self.optimizer, factor=self.params.plateau_factor, patience=self.params.plateau_patience
+        )
+
+    # Rows and predictions.
+
+    def _place(self, table: Table) -> Rows:
+        weight = None
+        if table.weight is not None:
+            # Mean 1, so that the learning rate means the same with and without weights.
+            weight = as_tensor((table.weight / np.mean(table.weight)).astype(np.float32))
+        target = None if table.target is None else self.targets(table)
+        return Rows.place(self.inputs(table), target, weight, self._device)
+
+    def _predict(self, rows: Rows) -> npt.NDArray[np.float64]:
+        self._use_threads()
+        self.network.eval()
+        with torch.inference_mode():
+            batches = rows.input_batches(self.prediction_batch_size)
+            outputs = torch.cat([self.network(*inputs) for inputs in batches]).float().cpu()
+        if not bool(torch.isfinite(outputs).all()):
+            raise DivergedError(
+                "The network's outputs hold NaN or inf: its weights or the inputs are not finite."
+            )
+        return self.predictions(outputs)
+
+    def _use_threads(self) -> None:
+        if torch.get_num_threads() != self.useful_threads:
+            torch.set_num_threads(self.useful_threads)
+
+    # Checkpoints.
+
+    def _save(self, folder: Path) -> None:
+        write_state(
+            TrainingState(
+                network=self.network.state_dict(),
+                best=self._best,
+                optimizer=optimizer_tensors(self.optimizer),
+                rng=self._rng.state(),
+                learning_rates=[float(group["lr"]) for group in self.optimizer.param_groups],
+                scheduler={} if self._scheduler is None else _scalars(self._scheduler.state_dict()),
+                scaler=self._scaler.state_dict(),
+                watch=self._watch,
+            ),
+            folder,
+        )
+
+    def _load(self, folder: Path) -> None:
+        state = read_state(folder)
+        try:
+            self.network.load_state_dict(state.network)
+            load_optimizer(self.optimizer, state.optimizer, state.learning_rates)
+        except (RuntimeError, ValueError, KeyError) as error:
+            raise CheckpointError(f"{folder} holds a network of another shape: {error}.") from error
+        self._best = {name: tensor.to(self._device) for name, tensor in state.best.items()}
+        self._rng.load_state(state.rng)
+        self._watch = state.watch
+        if self._scheduler is not None:
+            self._scheduler.load_state_dict(state.scheduler)
+        if state.scaler and self._scaler.is_enabled():
+            self._scaler.load_state_dict(state.scaler)
+
+
+def _half_precision(device: torch.device) -> torch.dtype | None:
+    """bfloat16 where the GPU computes in it (no loss scaling needed), float16 on older ones."""
+    if device.type != "cuda":
+        return None
+    major, _ = torch.cuda.get_device_capability(device)
+    return torch.bfloat16 if major >= 8 else torch.float16
+
+
+def _is_divergence(watch: LossWatch) -> bool:
+    first, last = watch.first_loss, watch.last_loss
+    if first is None or last is None:
+        return False
+    if not math.isfinite(last):
+        return True
+    ratio = last / max(first, _LOSS_FLOOR)
+    keeps_rising = watch.rising_epochs >= _MAX_RISING_EPOCHS and ratio > _RISING_RATIO
+    return ratio > _EXPLODED_RATIO or keeps_rising
+
+
+def _scalars(state: Mapping[str, Any]) -> dict[str, Any]:
+    """The part of a state dict that JSON can hold."""
+    return {key: value for key, value in state.items() if isinstance(value, bool | int | float | str | list)}

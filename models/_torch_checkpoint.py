@@ -1,0 +1,134 @@
+"""A training run on disk: every tensor in one safetensors file, every scalar in one JSON file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+from torch.optim import Optimizer
+
+from models.errors import CheckpointError
+
+_TENSORS_FILE = "tensors.safetensors"
+_SCALARS_FILE = "training.json"
+
+
+@dataclass
+class LossWatch:
+    """What divergence is judged by: the very first batch's loss, and the epochs' losses since.
+
+    Attributes:
+        first_loss: loss of the first batch of all; None before training.
+        last_loss: mean loss of the last epoch; None before training.
+        rising_epochs: for how many epochs in a row that mean has risen.
+    """
+
+    first_loss: float | None = None
+    last_loss: float | None = None
+    rising_epochs: int = 0
+
+
+@dataclass(frozen=True)
+class TrainingState:
+    """All that a training run needs to go on as if it had never stopped.
+
+    Attributes:
+        network: weights and buffers.
+        best: weights and buffers of the marked best epoch; empty when none was marked.
+        optimizer: `{parameter number}.{name}` -> tensor.
+        rng: random streams by kind of device.
+        learning_rates: one per parameter group.
+        scheduler: the plateau schedule's scalars; empty when there is none.
+        scaler: the loss scaler's scalars; empty when there is none.
+        watch: the losses that divergence is judged by.
+    """
+
+    network: dict[str, Tensor]
+    best: dict[str, Tensor]
+    optimizer: dict[str, Tensor]
+    rng: dict[str, Tensor]
+    learning_rates: list[float]
+    scheduler: dict[str, Any] = field(default_factory=dict)
+    scaler: dict[str, Any] = field(default_factory=dict)
+    watch: LossWatch = field(default_factory=LossWatch)
+
+
+_TENSOR_PARTS = ("network", "best", "optimizer", "rng")
+
+
+def write_state(state: TrainingState, folder: Path) -> None:
+    """Write `state` into an existing folder."""
+    tensors = {
+        f"{part}.{name}": tensor.detach().cpu().contiguous()
+        for part in _TENSOR_PARTS
+        for name, tensor in getattr(state, part).items()
+    }
+    save_file(tensors, folder / _TENSORS_FILE)
+    scalars = {
+        "learning_rates": state.learning_rates,
+        "scheduler": state.scheduler,
+        "scaler": state.scaler,
+        "watch": asdict(state.watch),
+    }
+    (folder / _SCALARS_FILE).write_text(json.dumps(scalars))
+
+
+def read_state(folder: Path) -> TrainingState:
+    """Read what `write_state` wrote; the tensors come back on the CPU.
+
+    Raises:
+        CheckpointError: a file is missing or damaged.
+    """
+    try:
+        tensors = load_file(folder / _TENSORS_FILE)
+        scalars = json.loads((folder / _SCALARS_FILE).read_text())
+        return TrainingState(
+            network=_part(tensors, "network"),
+            best=_part(tensors, "best"),
+            optimizer=_part(tensors, "optimizer"),
+            rng=_part(tensors, "rng"),
+            learning_rates=scalars["learning_rates"],
+            scheduler=scalars["scheduler"],
+            scaler=scalars["scaler"],
+            watch=LossWatch(**scalars["watch"]),
+        )
+    except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(f"{folder} is not a readable network checkpoint: {error}.") from error
+
+
+def _part(tensors: Mapping[str, Tensor], part: str) -> dict[str, Tensor]:
+    prefix = f"{part}."
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+
+
+def optimizer_tensors(optimizer: Optimizer) -> dict[str, Tensor]:
+    """The tensors of the optimizer's state, as `{parameter number}.{name}` -> tensor."""
+    return {
+        f"{number}.{name}": value
+        for number, state in optimizer.state_dict()["state"].items()
+        for name, value in state.items()
+        if isinstance(value, Tensor)
+    }
+
+
+def load_optimizer(optimizer: Optimizer, tensors: Mapping[str, Tensor], learning_rates: list[float]) -> None:
+    """Put back what `optimizer_tensors` gave, and the learning rate of each parameter group."""
+    state: dict[int, dict[str, Tensor]] = {}
+    for key, tensor in tensors.items():
+        number, _, name = key.partition(".")
+        state.setdefault(int(number), {})[name] = tensor
+    optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
+    for group, learning_rate in zip(optimizer.param_groups, learning_rates, strict=True):
+        group["lr"] = learning_rate
+
+
+def cloned(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Copies that later training steps cannot reach: a `state_dict()` holds the live tensors."""
+    return {name: torch.clone(tensor.detach()) for name, tensor in tensors.items()}

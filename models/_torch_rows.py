@@ -1,0 +1,144 @@
+"""Rows as tensors: made once, kept on the device where they fit, sliced into batches."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from models.errors import DivergedError
+
+# Several trials may share one GPU, and activations need room too.
+_SHARE_OF_FREE_MEMORY = 0.25
+
+
+class Batch(NamedTuple):
+    """B rows on the device: input tensors (B, ...), targets (B, ...) and row weights (B,) or None."""
+
+    inputs: tuple[Tensor, ...]
+    target: Tensor
+    weight: Tensor | None
+
+
+def as_tensor(array: npt.NDArray[Any]) -> Tensor:
+    """The array as a CPU tensor on the same memory, which must not be written to.
+
+    `torch.from_numpy` warns of read-only arrays (views of shared memory). The loop only ever reads
+    its rows, so the warning does not apply and copying every table would cost memory for nothing.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
+        return torch.from_numpy(np.asarray(array))
+
+
+@dataclass(frozen=True)
+class Rows:
+    """n rows as tensors, all on the device (`resident`) or all in host memory.
+
+    Attributes:
+        inputs: what the network's `forward` takes, each (n, ...).
+        target: (n, ...), None where there is nothing to learn from.
+        weight: (n,) with mean 1, or None.
+        device: where batches are wanted.
+        resident: whether the tensors lie on the device already.
+    """
+
+    inputs: tuple[Tensor, ...]
+    target: Tensor | None
+    weight: Tensor | None
+    device: torch.device
+    resident: bool
+
+    @classmethod
+    def place(
+        cls, inputs: tuple[Tensor, ...], target: Tensor | None, weight: Tensor | None, device: torch.device
+    ) -> Rows:
+        """Put CPU tensors on the device if they fit there."""
+        given = [tensor for tensor in (*inputs, target, weight) if tensor is not None]
+        if not _fits(given, device):
+            return cls(inputs, target, weight, device, resident=False)
+        return cls(
+            tuple(tensor.to(device) for tensor in inputs),
+            None if target is None else target.to(device),
+            None if weight is None else weight.to(device),
+            device,
+            resident=True,
+        )
+
+    def __len__(self) -> int:
+        return len(self.inputs[0])
+
+    def require_finite(self, what: str) -> None:
+        """Refuse NaN and inf.
+
+        Raises:
+            DivergedError: an input, a target or a weight is not finite; `what` names the rows.
+        """
+        for part, tensors in (
+            ("inputs", self.inputs),
+            ("targets", (self.target,)),
+            ("weights", (self.weight,)),
+        ):
+            if not all(_all_finite(tensor) for tensor in tensors if tensor is not None):
+                raise DivergedError(
+                    f"The {part} of the {what} rows hold NaN or inf: impute or drop them first."
+                )
+
+    def shuffled_batches(self, size: int, max_batches: int | None = None) -> Iterator[Batch]:
+        """Batches of one pass in random order, drawn from torch's global CPU stream.
+
+        A last batch of a single row is merged into the one before it: batch normalisation has no
+        variance to go by in one row. A batch that holds every row keeps their order and copies nothing.
+        """
+        if size >= len(self):
+            yield self._batch(slice(None))
+            return
+        order = torch.randperm(len(self))
+        chunks = torch.split(order.to(self.device) if self.resident else order, size)
+        for chunk in islice(_without_single_row_at_end(chunks, size), max_batches):
+            yield self._batch(chunk)
+
+    def input_batches(self, size: int) -> Iterator[tuple[Tensor, ...]]:
+        """The inputs in row order, `size` rows at a time."""
+        for start in range(0, len(self), size):
+            yield tuple(self._take(tensor, slice(start, start + size)) for tensor in self.inputs)
+
+    def _batch(self, rows: Tensor | slice) -> Batch:
+        if self.target is None:
+            raise ValueError("rows without a target cannot be trained on")
+        return Batch(
+            tuple(self._take(tensor, rows) for tensor in self.inputs),
+            self._take(self.target, rows),
+            None if self.weight is None else self._take(self.weight, rows),
+        )
+
+    def _take(self, tensor: Tensor, rows: Tensor | slice) -> Tensor:
+        taken = tensor[rows] if isinstance(rows, slice) else tensor.index_select(0, rows)
+        if self.resident:
+            return taken
+        # The pinned copy comes from torch's host cache, which reuses it only after the transfer.
+        return taken.pin_memory().to(self.device, non_blocking=True)
+
+
+def _fits(tensors: list[Tensor], device: torch.device) -> bool:
+    if device.type != "cuda":
+        return True
+    free_bytes, _ = torch.cuda.mem_get_info(device)
+    return sum(tensor.nbytes for tensor in tensors) <= _SHARE_OF_FREE_MEMORY * free_bytes
+
+
+def _all_finite(tensor: Tensor) -> bool:
+    return not tensor.is_floating_point() or bool(torch.isfinite(tensor).all())
+
+
+def _without_single_row_at_end(chunks: tuple[Tensor, ...], size: int) -> tuple[Tensor, ...]:
+    if size == 1 or len(chunks[-1]) > 1:
+        return chunks
+    return (*chunks[:-2], torch.cat(chunks[-2:]))
