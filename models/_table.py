@@ -9,6 +9,8 @@ from enum import StrEnum
 import numpy as np
 import numpy.typing as npt
 
+from models.errors import ModelError
+
 FloatArray = npt.NDArray[np.floating]
 IntArray = npt.NDArray[np.integer]
 
@@ -133,6 +135,17 @@ class Table:
 
     def __len__(self) -> int:
         return len(self.dense)
+
+    @property
+    def known_target(self) -> npt.NDArray[np.generic]:
+        """The target of rows that have one.
+
+        Raises:
+            ModelError: these rows were made for prediction and have none.
+        """
+        if self.target is None:
+            raise ModelError("These rows have no target.")
+        return self.target
 
     def take(self, rows: Sequence[int] | IntArray | slice) -> Table:
         """The given rows, in the given order (a view where `rows` is a slice)."""

@@ -67,9 +67,7 @@ def validate_config(raw: Mapping[str, Any], place: str) -> StudyConfig:
     """
     for key, value in _leaves(raw):
         if isinstance(value, bool) and not _is_boolean_key(key):
-            raise ConfigError(
-                f"{place}.{key}: YAML reads a bare on, off, yes or no as a boolean; quote it."
-            )
+            raise ConfigError(f"{place}.{key}: YAML reads a bare on, off, yes or no as a boolean; quote it.")
     try:
         return StudyConfig.model_validate(raw)
     except ValidationError as error:

@@ -89,7 +89,12 @@ def _without_constants(decision: Decision, column: pd.Series[Any]) -> Decision:
     constant = _dropped(spec.name, "dropped, the training rows hold one value only")
     if spec.role is ColumnRole.DATETIME:
         parts = date_parts(column, spec.format, DATE_PARTS)
-        varying = tuple(name for name, values in zip(DATE_PARTS, parts.T, strict=True) if _varies(values))
+        gaps = bool(np.isnan(parts[:, -1]).any())  # a date that is there or not: its days alone tell it
+        varying = tuple(
+            name
+            for name, values in zip(DATE_PARTS, parts.T, strict=True)
+            if _varies(values[~np.isnan(values)]) or (gaps and name == "days")
+        )
         return replace(decision, spec=replace(spec, parts=varying)) if varying else constant
     if spec.numeric_names:
         return decision if _varies(spec.numbers(column)[:, 0]) else constant

@@ -272,12 +272,10 @@ def _time_edges(times: npt.NDArray[np.float64], shares: list[float]) -> npt.NDAr
 
 def _times(deal: _Deal) -> npt.NDArray[np.float64]:
     column = deal.column.infer_objects()
-    formats = _values.datetime_formats(column, 1.0)
-    times = (
-        _values.days_since_epoch(_values.as_datetimes(column, formats[0]))
-        if formats
-        else _values.as_numbers(column)
-    )
+    times = _values.as_numbers(column)  # a date as a number: days
+    formats = _values.datetime_formats(column, 1.0) if np.isnan(times).any() else ()
+    if formats:
+        times = _values.days_since_epoch(_values.as_datetimes(column, formats[0]))
     missing = np.isnan(times)
     if missing.any():
         raise DataError(

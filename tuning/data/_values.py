@@ -30,6 +30,7 @@ _DECIMAL_COMMA = r"^[+-]?\d+(?:\.\d{3})*,\d+$"
 _MICROSECONDS_PER_DAY = 86_400_000_000
 
 ISO_FORMAT = "ISO8601"
+NUMBER_FORMATS = ("%Y%m%d", "%Y%m", "%Y")
 DATETIME_FORMATS = (
     ISO_FORMAT,
     *(
@@ -60,11 +61,10 @@ def is_missing(value: object) -> bool:
 
 def is_words(column: Column[Any]) -> bool:
     """Whether the column holds strings or objects rather than numbers, truth values or times."""
-    return bool(
-        types.is_object_dtype(column.dtype)
-        or types.is_string_dtype(column.dtype)
-        or isinstance(column.dtype, pd.CategoricalDtype)
-    )
+    dtype = column.dtype
+    is_number = types.is_any_real_numeric_dtype(dtype) or types.is_bool_dtype(dtype)
+    is_time = types.is_datetime64_any_dtype(dtype) or types.is_timedelta64_dtype(dtype)
+    return not (is_number or is_time) or isinstance(dtype, pd.CategoricalDtype)
 
 
 def as_labels(column: Column[Any]) -> Column[Any]:
@@ -155,15 +155,17 @@ def _truth(label: str) -> float:
 
 def as_datetimes(column: Column[Any], format: str) -> pd.Series[pd.Timestamp]:
     """(n,) datetimes without a time zone (in UTC where they had one), NaT where missing or not a date."""
-    values = _dates_as_text(column) if is_words(column) else column
+    values = column if types.is_datetime64_any_dtype(column.dtype) else _dates_as_text(column)
     parsed = pd.to_datetime(values, format=format, errors="coerce", utc=True)
     return pd.Series(parsed.dt.tz_localize(None).to_numpy("datetime64[us]"), index=column.index)
 
 
 def _dates_as_text(column: Column[Any]) -> Column[Any]:
-    """date and datetime objects in ISO format, strings stripped."""
-    return column.map(lambda value: value.isoformat() if isinstance(value, date) else _label(value)).astype(
-        object
+    """date and datetime objects in ISO format, all else as labels."""
+    if not is_words(column):
+        return as_labels(column)
+    return column.astype(object).map(
+        lambda value: value.isoformat() if isinstance(value, date) else _label(value)
     )
 
 
@@ -171,12 +173,11 @@ def datetime_formats(column: Column[Any], share: float) -> tuple[str, ...]:
     """The formats in which at least `share` of the present values are dates, the best guess first."""
     if types.is_datetime64_any_dtype(column.dtype):
         return (ISO_FORMAT,)
-    if not is_words(column):
-        return ()
+    known = DATETIME_FORMATS if is_words(column) else NUMBER_FORMATS
     text = pd.Series(_dates_as_text(column).dropna().unique(), dtype=object)
     if not text.iloc[:20].astype(str).str.contains(r"\d.*\d", regex=True).any():
         return ()
-    candidates = [name for name in DATETIME_FORMATS if as_datetimes(text.iloc[:10], name).notna().any()]
+    candidates = [name for name in known if as_datetimes(text.iloc[:10], name).notna().any()]
     return tuple(name for name in candidates if as_datetimes(text, name).notna().mean() >= share)
 
 

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
+import ray
 from ray.exceptions import RayActorError
 from ray.tune import Callback
 from ray.tune.experiment import Trial
@@ -18,12 +19,14 @@ from tuning.trial import TrialSpec
 
 logger = logging.getLogger(__name__)
 
+STOP_GRACE_S = 30.0
+
 
 class SessionSearcher(Searcher):  # type: ignore[misc]
     """Hands Tune the session's trials."""
 
     def __init__(self, session: Session, max_concurrent: int) -> None:
-        super().__init__(metric="value", mode="min")
+        super().__init__()
         self._session = session
         self._max_concurrent = max_concurrent
 
@@ -91,10 +94,22 @@ class SessionClock(Callback):  # type: ignore[misc]
     def __init__(self, session: Session, on_tick: Callable[[], None]) -> None:
         self._session = session
         self._on_tick = on_tick
+        self._killed: set[str] = set()
 
     def on_step_end(self, iteration: int, trials: list[Trial], **info: Any) -> None:
         self._session.check_clock()
         self._on_tick()
+        if self._session.stopping_s > STOP_GRACE_S:
+            self._end_stragglers(trials)
+
+    def _end_stragglers(self, trials: list[Trial]) -> None:
+        """End what did not answer the wish to stop; a resume goes on from its last checkpoint."""
+        for trial in trials:
+            actor = trial.temporary_state.ray_actor
+            if trial.status == Trial.RUNNING and actor is not None and trial.trial_id not in self._killed:
+                self._killed.add(trial.trial_id)
+                logger.warning("%s did not stop within %g s; its worker is ended.", trial, STOP_GRACE_S)
+                ray.kill(actor)
 
 
 def _first_line(error: Exception | None) -> str:

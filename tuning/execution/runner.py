@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-import ray
 from ray import tune
 from ray.tune.experiment import Trial
 
@@ -61,6 +60,8 @@ def run_session(
                 callbacks=[SessionClock(session, on_tick)],
                 verbose=0,
                 failure_config=tune.FailureConfig(max_failures=0),
+                # Trials write their own checkpoints, into the study folder.
+                checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
             ),
         )
         tuner.fit()
@@ -104,10 +105,3 @@ def _stop_on_signals(session: Session) -> Iterator[threading.Event]:
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
-
-
-def kill_actor(trial: Trial) -> None:
-    """End the process of a trial that does not answer; Tune then reports the trial's error."""
-    actor = trial.temporary_state.ray_actor
-    if actor is not None:
-        ray.kill(actor)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 
+from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import (
     BaseSampler,
     CmaEsSampler,
@@ -34,7 +36,13 @@ def make_sampler(config: SearchConfig, family: str, number: int) -> BaseSampler:
     A sampler's draw depends on the record and on this seed alone, so a study that was killed and
     resumed draws what it would have drawn.
     """
-    seed = derive_seed(config.seed, family, number)
+    with warnings.catch_warnings():
+        # Multivariate, grouped TPE has been "experimental" in Optuna since 2.0.
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        return _make(config, family, derive_seed(config.seed, family, number))
+
+
+def _make(config: SearchConfig, family: str, seed: int) -> BaseSampler:
     startup = config.startup_trials
     match config.sampler:
         case SamplerName.TPE:

@@ -107,7 +107,7 @@ class Session:
         self._live: dict[str, TrialSpec] = {}
         self._waiting: deque[TrialSpec] = deque()
         self._deadline_s: float | None = None
-        self.is_stopping = False
+        self._stopped_s: float | None = None
         self._started_s = time.monotonic()
         self._busy_seconds = 0.0
         for state in self._states.values():
@@ -159,6 +159,16 @@ class Session:
         return min(limits, default=None)
 
     @property
+    def is_stopping(self) -> bool:
+        """Whether nothing more is started."""
+        return self._stopped_s is not None
+
+    @property
+    def stopping_s(self) -> float:
+        """Seconds since the session was asked to stop, 0 before."""
+        return 0.0 if self._stopped_s is None else time.monotonic() - self._stopped_s
+
+    @property
     def remaining_s(self) -> float | None:
         """Seconds until the time budget is used up, None without one."""
         return None if self._deadline_s is None else self._deadline_s - time.monotonic()
@@ -174,7 +184,7 @@ class Session:
     def stop(self) -> None:
         """Start nothing more, and ask what runs to write a checkpoint and end."""
         if not self.is_stopping:
-            self.is_stopping = True
+            self._stopped_s = time.monotonic()
             self._folder.stop_file.touch()
 
     def check_clock(self) -> None:
@@ -230,7 +240,10 @@ class Session:
 
     def lost(self, spec: TrialSpec, reason: str, *, may_retry: bool = True) -> None:
         """A trial's worker died: let the trial go on from its checkpoint, or record the failure."""
-        self._live.pop(spec.id)
+        if self._live.pop(spec.id, None) is None:
+            return
+        if self.is_stopping and may_retry:
+            return  # It stays unfinished in the record, for a resume.
         if may_retry and spec.attempt <= self._config.resources.max_retries:
             logger.warning("%s lost its worker (%s); it goes on from its last checkpoint.", spec.id, reason)
             record = self._store.trial(spec.model, spec.number)

@@ -68,6 +68,9 @@ class FloatParameter(_Range):
     def suggest(self, trial: optuna.Trial, name: str) -> float:
         return trial.suggest_float(name, self.low, self.high, step=self.step, log=self.log)
 
+    def extremes(self) -> list[float]:
+        return [self.low, self.high]
+
     def first(self) -> float:
         return self.low if self.default is None else self.default
 
@@ -90,6 +93,9 @@ class IntParameter(_Range):
     def suggest(self, trial: optuna.Trial, name: str) -> int:
         return trial.suggest_int(name, self.low, self.high, step=self.step, log=self.log)
 
+    def extremes(self) -> list[int]:
+        return [self.low, self.high]
+
     def first(self) -> int:
         return self.low if self.default is None else self.default
 
@@ -109,6 +115,9 @@ class CategoricalParameter(_Parameter):
 
     def suggest(self, trial: optuna.Trial, name: str) -> CategoricalChoiceType:
         return trial.suggest_categorical(name, [self.encode(choice) for choice in self.choices])
+
+    def extremes(self) -> list[Any]:
+        return self.choices
 
     def first(self) -> Any:
         return self.choices[0] if self.default is None else self.default

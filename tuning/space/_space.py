@@ -58,12 +58,15 @@ class Space(BaseModel):
             if parameter.is_active(chosen):
                 chosen[name] = parameter.decode(parameter.suggest(trial, name))
 
-    def defaults(self) -> dict[str, Any]:
-        """The well-known default configuration: the active parameters alone."""
+    def defaults(self, forced: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """The well-known default configuration, or its nearest kin with some values forced.
+
+        Only active parameters are in it.
+        """
         chosen: dict[str, Any] = dict(self.fixed)
         for name, parameter in self.parameters.items():
             if parameter.is_active(chosen):
-                chosen[name] = parameter.first()
+                chosen[name] = (forced or {}).get(name, parameter.first())
         return {name: value for name, value in chosen.items() if name not in self.fixed}
 
     def decode(self, params: Mapping[str, Any]) -> dict[str, Any]:
@@ -139,23 +142,24 @@ def check_against_model(space: Space, model: ModelClass, place: str) -> None:
     for name in (*space.parameters, *space.fixed):
         if name not in fields:
             raise ConfigError(f"{place}.{name}: the model has no such hyperparameter{closest(name, fields)}.")
-    build_params(model, space.full(space.defaults()), place)
-    for name, value in _extremes(space):
-        build_params(model, {**space.full(space.defaults()), name: value}, place)
+    for forced in ({}, *_extremes(space)):
+        build_params(model, space.full(space.defaults(forced)), place)
 
 
-def _extremes(space: Space) -> list[tuple[str, Any]]:
-    """Each searched parameter's outermost values: if the model takes these, it takes what lies between."""
-    pairs: list[tuple[str, Any]] = []
-    active = space.defaults()
+def _extremes(space: Space) -> list[dict[str, Any]]:
+    """Each parameter's outermost values with what it depends on.
+
+    If the model takes these, it takes what lies between.
+    """
+    extremes = []
     for name, parameter in space.parameters.items():
-        if name not in active:
-            continue
-        if parameter.type == "categorical":
-            pairs += [(name, choice) for choice in parameter.choices]
-        else:
-            pairs += [(name, parameter.low), (name, parameter.high)]
-    return pairs
+        needed = {other: _one(wanted) for other, wanted in parameter.when.items()}
+        extremes += [{**needed, name: value} for value in parameter.extremes()]
+    return extremes
+
+
+def _one(wanted: Any) -> Any:
+    return wanted[0] if isinstance(wanted, list) else wanted
 
 
 def build_params(model: ModelClass, params: Mapping[str, Any], place: str) -> Params:

@@ -173,8 +173,10 @@ class Store:
             # As Optuna's own `tell` does it: a pruned trial's value is its last report.
             curve = self._storage.get_trial(trial).intermediate_values
             value = curve[max(curve)] if curve else None
-        known = state is not TrialState.FAIL and value is not None and math.isfinite(value)
-        self._storage.set_trial_state_values(trial, state, [value] if known else None)
+        if state is TrialState.FAIL or value is None or not math.isfinite(value):
+            self._storage.set_trial_state_values(trial, state)
+        else:
+            self._storage.set_trial_state_values(trial, state, [value])
 
     def _study(self, model: str) -> int:
         if model not in self._studies:

@@ -149,7 +149,7 @@ class TrialLoop:
         values = []
         for model, fold in zip(self._models, self._folds, strict=True):
             model.advance()
-            value = self._metric(fold.valid.target, model.predict_valid(), fold.valid.weight)
+            value = self._metric(fold.valid.known_target, model.predict_valid(), fold.valid.weight)
             if not math.isfinite(value):
                 raise DivergedError(f"The validation {self._metric.name} is {value}.")
             model.observe(self._metric.to_loss(value))

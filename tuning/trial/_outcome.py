@@ -44,16 +44,17 @@ def score_test(models: Sequence[Model[Any]], folds: Sequence[Fold]) -> dict[str,
     """Every metric on the test rows, of the mean of the folds' predictions."""
     outputs = mean_outputs([m.predict(f.test) for m, f in zip(models, folds, strict=True)])
     test = folds[0].test
-    return score_all(folds[0].schema.task, test.target, outputs, test.weight)
+    return score_all(folds[0].schema.task, test.known_target, outputs, test.weight)
 
 
 def mean_outputs(outputs: Sequence[npt.NDArray[np.float64]]) -> npt.NDArray[np.float64]:
     """Mean over the folds: each (n,) or (n, n_classes) -> the same shape."""
-    return np.mean(np.stack(outputs), axis=0)  # (folds, n, ...) -> (n, ...)
+    mean: npt.NDArray[np.float64] = np.mean(np.stack(outputs), axis=0)  # (folds, n, ...) -> (n, ...)
+    return mean
 
 
 def _score(model: Model[Any], fold: FoldRows, table: Table) -> dict[str, float]:
-    return score_all(fold.schema.task, table.target, model.predict(table), table.weight)
+    return score_all(fold.schema.task, table.known_target, model.predict(table), table.weight)
 
 
 def _mean(scores: Sequence[Mapping[str, float]]) -> dict[str, float]:
