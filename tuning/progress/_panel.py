@@ -44,7 +44,12 @@ def _bar(snapshot: Snapshot) -> RenderableType:
     if share is None:
         line.add_row(label)
     else:
-        line.add_row(ProgressBar(total=1.0, completed=share, width=_BAR_WIDTH), label)
+        line.add_row(
+            ProgressBar(
+                total=1.0, completed=share, width=_BAR_WIDTH, complete_style="cyan", finished_style="green"
+            ),
+            label,
+        )
     return line
 
 
