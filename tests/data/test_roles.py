@@ -238,3 +238,33 @@ def test_constant_with_gaps_is_kept() -> None:
     data = prepared([5.0, None] * (N // 2))
     assert data.roles["x"] == "numeric"
     assert data.folds[0].schema.dense_width == 3  # plain, x, and where x is missing
+
+
+def test_dates_written_as_numbers_need_the_role() -> None:
+    numbers = DAYS.strftime("%Y%m%d").astype(int)
+    assert prepared(numbers).roles["x"] == "numeric"
+    data = prepared(numbers, "datetime")
+    np.testing.assert_array_equal(numeric(data, "x.day"), DAYS[rows(data)].day)
+
+
+def test_parts_of_a_date_that_only_differ_by_gaps_are_left_out() -> None:
+    days = pd.Series(["2020-03-05", None, "2020-03-06", "2020-03-07"] * (N // 4))
+    schema = prepared(days).folds[0].schema
+    assert schema.numeric[1:] == ("x.day", "x.day_of_week", "x.days")
+    assert prepared(days.where(days == "2020-03-05")).folds[0].schema.numeric[1:] == ("x.days",)
+
+
+@pytest.mark.parametrize(
+    ("column", "role"),
+    [
+        (pd.array([1, 2, None, 4] * (N // 4), dtype="Int64"), "numeric"),
+        (pd.array([True, False, None] * (N // 3), dtype="boolean"), "boolean"),
+        (pd.array(["a", "b"] * (N // 2), dtype="string[pyarrow]"), "categorical"),
+        (pd.array([1.5, 2.5] * (N // 2), dtype="float64[pyarrow]"), "numeric"),
+        (pd.period_range("2020-01", periods=N, freq="M"), "datetime"),
+        (pd.arrays.SparseArray([0, 0, 1] * (N // 3)), "numeric"),
+        (pd.Categorical(np.arange(N) % 4), "categorical"),
+    ],
+)
+def test_extension_types(column: object, role: str) -> None:
+    assert prepared(column).roles["x"] == role

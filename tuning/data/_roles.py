@@ -71,7 +71,7 @@ def _decide(column: pd.Series[Any], role: ColumnRole | None, prefixes: Sequence[
     name = str(column.name)
     if role is not None and role not in FEATURE_ROLES:
         return Decision(ColumnSpec(name, role))
-    if column.isna().all() or (_values.is_words(column) and _values.as_labels(column).isna().all()):
+    if not _values.has_value(column):
         return _dropped(name, "dropped, no training row has a value")
     if role is None and prefixes and name.startswith(tuple(prefixes)):
         role = ColumnRole.EMBEDDING

@@ -12,10 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import skops.io
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline
-from skops.io.exceptions import UntrustedTypesFoundException
 
 from models import Loss, Schema, Table, TargetTransform, Task
 from models.errors import CheckpointError
@@ -91,6 +89,8 @@ class TableTransform:
 
     def save(self, folder: Path) -> None:
         """Write into `folder` (created) as JSON and a skops archive: no pickle."""
+        import skops.io  # imports torch, seconds that reading and preparing do without
+
         folder.mkdir(parents=True, exist_ok=True)
         state = {
             "columns": [spec.to_json() for spec in self.columns],
@@ -115,6 +115,8 @@ class TableTransform:
         Raises:
             CheckpointError: the folder is incomplete or damaged, or holds types that are not expected.
         """
+        import skops.io  # as in save
+
         try:
             state = json.loads((folder / _STATE_FILE).read_text(encoding="utf-8"))
             encoders = skops.io.load(folder / _ENCODERS_FILE, trusted=_TRUSTED)
@@ -127,14 +129,7 @@ class TableTransform:
                 schema=_schema_from_json(state["schema"]),
                 classes=tuple(state["classes"]),
             )
-        except (
-            OSError,
-            ValueError,
-            KeyError,
-            TypeError,
-            zipfile.BadZipFile,
-            UntrustedTypesFoundException,
-        ) as error:
+        except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
             raise CheckpointError(f"{folder} does not hold a readable table transform: {error}.") from error
 
     def _codes(self, frame: pd.DataFrame) -> Codes:

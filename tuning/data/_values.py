@@ -67,6 +67,11 @@ def is_words(column: Column[Any]) -> bool:
     return not (is_number or is_time) or isinstance(dtype, pd.CategoricalDtype)
 
 
+def has_value(column: Column[Any]) -> bool:
+    """Whether any value is present, other than a word for a missing one."""
+    return any(_label(value) is not None for value in column.dropna())
+
+
 def as_labels(column: Column[Any]) -> Column[Any]:
     """(n,) object: each value as a stripped string, None where missing; 3 and 3.0 are both "3"."""
     if isinstance(column.dtype, pd.StringDtype):
