@@ -223,7 +223,7 @@ def test_given_role_that_does_not_fit_is_refused(column: object, role: str, mess
 
 def test_no_feature_left() -> None:
     frame = pd.DataFrame({"a": [1] * N, "y": np.arange(N) * 1.5})
-    with pytest.raises(DataError, match="No column is left to learn from: Column 'a': dropped"):
+    with pytest.raises(DataError, match=r"No column is left to learn from\. Column 'a': dropped"):
         prepare(frame, DataConfig(path="t.csv", target="y"), TargetConfig(), SplitConfig(), None, seed=0)
 
 

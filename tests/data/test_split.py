@@ -259,3 +259,20 @@ def test_validation_part_of_one_class_is_refused_for_roc_auc() -> None:
     frame = pd.DataFrame({"a": np.arange(N) % 9, "when": np.arange(N), "c": (["x", "y"] * 70) + ["x"] * 60})
     with pytest.raises(DataError, match="roc_auc needs rows of at least 2 classes"):
         deal(frame, target="c", method="time", column="when")
+
+
+def test_grouped_folds_with_a_class_rarer_than_the_folds() -> None:
+    frame = table()
+    frame["c"] = ["rare"] * 3 + ["common", "usual"] * ((N - 3) // 2) + ["usual"]
+    frame.loc[:2, "who"] = ["one", "two", "three"]
+    data = deal(frame, target="c", method="group", column="who", folds=4, test=0.0)
+    assert [len(parts(data, fold)[1]) > 0 for fold in range(4)] == [True] * 4
+    assert all(set(fold.train.target) == {0, 1, 2} for fold in data.folds)
+
+
+def test_recorded_splits_without_validation_rows_are_refused() -> None:
+    config, target, split = DataConfig(path="t.csv", target="y"), TargetConfig(), SplitConfig()
+    recorded = prepare(table(), config, target, split, None, seed=0).splits
+    recorded["fold"] = recorded["fold"].where(recorded["fold"] < 0, 1)
+    with pytest.raises(DataError, match="Fold 0 has no row"):
+        prepare(table(), config, target, split, None, seed=0, splits=recorded)

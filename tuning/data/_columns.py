@@ -111,7 +111,7 @@ def numeric_names(specs: Sequence[ColumnSpec]) -> tuple[str, ...]:
 def read_numeric(specs: Sequence[ColumnSpec], frame: pd.DataFrame) -> FloatArray:
     """(n, p) float64: numbers, truth values as 0 and 1, and parts of dates; nan where missing.
 
-    Numbers beyond the range of float32 become its ends.
+    Numbers beyond the range of float32 become its ends, those too small for it 0.
     """
     parts = [spec.numbers(frame[spec.name]) for spec in specs if spec.role in _NUMERIC_ROLES]
     return _side_by_side(parts, len(frame))
@@ -126,4 +126,5 @@ def read_vectors(specs: Sequence[ColumnSpec], frame: pd.DataFrame) -> FloatArray
 def _side_by_side(parts: Sequence[FloatArray], n: int) -> FloatArray:
     if not parts:
         return np.empty((n, 0))
-    return np.clip(np.concatenate(parts, axis=1), _FLOAT32.min, _FLOAT32.max)
+    values = np.clip(np.concatenate(parts, axis=1), _FLOAT32.min, _FLOAT32.max)
+    return np.where(np.abs(values) < _FLOAT32.tiny, 0.0, values)

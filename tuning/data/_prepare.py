@@ -17,7 +17,7 @@ from tuning.data._split import Parts
 from tuning.data._target import (
     ClassLabel,
     Target,
-    check_log1p,
+    check_scale,
     fit_target_transform,
     missing_rows,
     read_target,
@@ -96,8 +96,7 @@ def prepare(
     goal = read_target(frame[data.target], data.task)
     metric = default_metric(goal.task) if metric_name is None else get_metric(metric_name, goal.task)
     metric.check_target(goal.values)
-    if goal.task is Task.REGRESSION:
-        check_log1p(goal.values, target)
+    check_scale(goal, target)
     roles = _given_roles(data, split)
     key = _key_column(frame, split, roles)
     method = _split.resolve_method(split, goal, ColumnRole.GROUP in roles.values())

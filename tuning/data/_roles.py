@@ -48,7 +48,7 @@ def decide(
     if not any(decision.spec.role in FEATURE_ROLES for decision in decisions):
         decisions = [_rescue(decision, frame[decision.spec.name]) for decision in decisions]
     if not any(decision.spec.role in FEATURE_ROLES for decision in decisions):
-        raise DataError("No column is left to learn from: " + " ".join(_notes(decisions)))
+        raise DataError(" ".join(["No column is left to learn from.", *_notes(decisions)]))
     return tuple(decision.spec for decision in decisions), _notes(decisions)
 
 

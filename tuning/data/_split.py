@@ -204,6 +204,7 @@ def _kfold(deal: _Deal, rows: Rows) -> list[Rows]:
     stratify = deal.target.task.is_classification and deal.method is not SplitMethod.RANDOM
     if stratify and groups is None:
         _check_fold_classes(deal, y)
+    stratify = stratify and int(np.unique(y, return_counts=True)[1].min()) >= folds
     splitter = _splitter(stratify, groups is not None)(n_splits=folds, shuffle=True, random_state=deal.seed)
     return [rows[np.sort(valid)] for _, valid in splitter.split(rows, y, groups)]
 
@@ -311,7 +312,7 @@ def parts_of(splits: pd.DataFrame, method: SplitMethod, target: Target) -> list[
     """Rows of each fold.
 
     Raises:
-        DataError: a class has no training row in a fold.
+        DataError: a fold has no row to train or to validate, or a class none to train.
     """
     part, fold = splits["part"].to_numpy(), splits["fold"].to_numpy()
     found = []
@@ -320,6 +321,8 @@ def parts_of(splits: pd.DataFrame, method: SplitMethod, target: Target) -> list[
         train = (part == TRAIN) | ((part == VALID) & (fold != number))
         if method is SplitMethod.TIME:
             train &= fold < number
+        if not (train.any() and valid.any()):
+            raise DataError(f"Fold {number} has no row to train or none to validate: set fewer split.folds.")
         found.append(Parts(np.flatnonzero(train), np.flatnonzero(valid), np.flatnonzero(part == TEST)))
     if target.task.is_classification:
         for parts in found:

@@ -23,6 +23,7 @@ _RELATIVE_METRICS = frozenset({"smape", "mape", "rmsle"})
 _MOST_CLASSES_INFERRED = 20
 _ROWS_PER_CLASS_INFERRED = 5
 _MOST_CLASSES = 1000
+_LARGEST = 1e30  # squares of it are within the range of float64, and it is within that of float32
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,9 @@ def _read_numbers(column: pd.Series[Any]) -> npt.NDArray[np.float64]:
             f"The target {column.name!r} cannot be used for regression: {str(column[bad].iloc[0])!r} "
             f"is not a number (nor are {int(bad.sum())} of {len(column)} values)."
         )
-    if len(values) == 0 or (values == values[0]).all():
+    if np.abs(values).max() > _LARGEST:
+        raise DataError(f"The target {column.name!r} has values beyond {_LARGEST:g}: rescale it.")
+    if (values == values[0]).all():
         raise DataError(f"The target {column.name!r} is {values[0]:g} in every row: nothing can be learnt.")
     return values
 
@@ -151,16 +154,21 @@ def check_training_classes(target: Target, rows: npt.NDArray[np.intp]) -> None:
         raise DataError(f"Class {label!r} has no training row: use another split, or more of its rows.")
 
 
-def check_log1p(y: npt.NDArray[np.float64], config: TargetConfig) -> None:
-    """Refuse log1p for targets that have none.
+def check_scale(target: Target, config: TargetConfig) -> None:
+    """Refuse a scale that the target cannot have.
 
     Raises:
-        DataError: log1p was asked for and a target is -1 or less.
+        DataError: a scale was asked for and the target is of classes, or log1p and one is -1 or less.
     """
-    if config.transform is TransformChoice.LOG1P and y.min() <= -1:
-        raise DataError(
-            f"target.transform=log1p needs targets above -1, the lowest is {y.min():g}: use none."
-        )
+    asked_log1p = config.transform is TransformChoice.LOG1P
+    if target.task.is_classification:
+        if asked_log1p or config.clip_min is not None:
+            raise DataError(
+                f"target.transform and target.clip_min are for regression, the task is {target.task}."
+            )
+    elif asked_log1p and target.values.min() <= -1:
+        lowest = target.values.min()
+        raise DataError(f"target.transform=log1p needs targets above -1, the lowest is {lowest:g}: use none.")
 
 
 def fit_target_transform(y: npt.NDArray[np.float64], config: TargetConfig, metric: Metric) -> TargetTransform:
