@@ -193,10 +193,18 @@ def training_target(train: Table, model: Model[Any]) -> npt.NDArray[np.generic]:
     """(n,) target on the scale to train on: forwarded values, or class codes.
 
     Raises:
-        ModelError: the rows have no target.
+        ModelError: the rows have no target, or it is NaN or inf on the scale to train on.
     """
     if train.target is None:
         raise ModelError(f"{type(model).__name__} needs a target in the rows to train on.")
     if model.schema.task.is_classification:
         return train.target
-    return model.schema.target.forward(train.target.astype(np.float64))
+    target = model.schema.target.forward(train.target.astype(np.float64))
+    if not np.isfinite(target).all():
+        raise ModelError(f"{type(model).__name__} needs a finite target: {_first_bad(target)}.")
+    return target
+
+
+def _first_bad(target: FloatArray) -> str:
+    row = int(np.flatnonzero(~np.isfinite(target))[0])
+    return f"training row {row} is {target[row]}"

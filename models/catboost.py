@@ -20,6 +20,7 @@ _MODEL_FILE = "catboost.cbm"
 _SNAPSHOT_FILE = "catboost.snapshot"
 _NEVER_S = 10**9
 _BORDER_COUNT = 254
+_IMPOSSIBLE = -1e30
 _OBJECTIVES = {Loss.SQUARED: "RMSE", Loss.ABSOLUTE: "MAE"}
 
 
@@ -51,13 +52,13 @@ class CatBoost(GradientBoosting[CatBoostParams]):
     """CatBoost on CPU or GPU; a missing category is a category of its own.
 
     Every unit goes on from the snapshot that the unit before left, which carries the random state,
-    so going on from a checkpoint is nothing special. A unit has a fixed cost (about two rounds on
-    20,000 rows), hence fewer, larger units than the other boosters have.
+    so going on from a checkpoint is nothing special. A unit has a fixed cost of two to three rounds,
+    hence fewer, larger units than the other boosters have.
     """
 
     Params = CatBoostParams
     uses_gpu = True
-    max_units = 27
+    max_units = 18
     library_errors: ClassVar[tuple[type[Exception], ...]] = (catboost.CatBoostError,)
 
     _booster: catboost.CatBoost | None = None
@@ -152,14 +153,16 @@ class CatBoost(GradientBoosting[CatBoostParams]):
         self, known: FloatArray | None, features: catboost.Pool, first: int, last: int
     ) -> FloatArray:
         assert self._booster is not None
-        scores = self._booster.predict(
+        raw = self._booster.predict(
             features,
             prediction_type="RawFormulaVal",
             ntree_start=first,
             ntree_end=last,
             thread_count=self.threads,
         )
-        scores = np.asarray(scores).reshape(-1, self.n_scores)  # (n,) or (n, k) -> (n, k)
+        scores: FloatArray = np.asarray(raw).reshape(-1, self.n_scores)  # (n,) or (n, k) -> (n, k)
+        if self.schema.task is Task.MULTICLASS:  # -inf for a class that no training row has
+            scores = np.maximum(scores, _IMPOSSIBLE)
         return scores if known is None else known + scores
 
     def _truncate(self, trees: int) -> None:
