@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from models import ModelClass, Task, family_names, load_family, load_family_file
+from models.errors import ModelError
 from tuning.errors import ConfigError
 from tuning.space import Space, check_against_model, load_space
 
@@ -53,7 +54,8 @@ def resolve_families(
     Raises:
         ConfigError: an unknown family, one that cannot do the task, or a space that does not fit.
     """
-    families = [_resolve(name, changes) for name in _expand(names, task, place)]
+    families = [_resolve(name, changes, place) for name in _expand(names, task, place)]
+    _refuse_twins(families, place)
     for family in families:
         if task not in family.load_model().tasks:
             able = ", ".join(name for name in family_names() if task in load_family(name).tasks)
@@ -85,16 +87,26 @@ def _offer(name: str) -> str:
     return f"{meant}; choose from {', '.join(family_names())}, all, or the path of a .py file"
 
 
-def _resolve(name: str, changes: Mapping[str, Mapping[str, Any]]) -> Family:
+def _refuse_twins(families: Sequence[Family], place: str) -> None:
+    """Two families of one name would share one record."""
+    names = [family.name for family in families]
+    for name in names:
+        if names.count(name) > 1:
+            raise ConfigError(f"{place}: two models are called {name}; rename the file of one of them.")
+
+
+def _resolve(name: str, changes: Mapping[str, Mapping[str, Any]], place: str) -> Family:
     file = Path(name).resolve() if name.endswith(".py") else None
     stem = file.stem if file else name
-    model = load_model(stem, file)
+    try:
+        model = load_model(stem, file)
+    except ModelError as error:
+        raise ConfigError(f"{place}: {error}") from error
     space_file = file.with_suffix(".yaml") if file else None
     space = load_space(stem, space_file)
-    place = str(space_file) if space_file else f"search_spaces/{stem}.yaml"
-    check_against_model(space, model, place)
+    check_against_model(space, model, str(space_file or f"search_spaces/{stem}.yaml"))
     if stem in changes:
-        place = f"spaces.{stem}"
-        space = space.override(changes[stem], f"spaces.{stem}")
-        check_against_model(space, model, place)
+        changed = f"spaces.{stem}"
+        space = space.override(changes[stem], changed)
+        check_against_model(space, model, changed)
     return Family(stem, space, file)

@@ -31,6 +31,7 @@ class Probe(Model[ProbeParams]):
     tasks = frozenset({Task.REGRESSION})
 
     _mean = 0.0
+    _best_mean = 0.0
 
     @property
     def total_units(self) -> int:
@@ -62,15 +63,21 @@ class Probe(Model[ProbeParams]):
             marker.touch()
             os.kill(os.getpid(), signal.SIGKILL)
 
+    def mark_best(self) -> None:
+        super().mark_best()
+        self._best_mean = self._mean
+
     def restore_best(self) -> None:
-        self.units_done = self.best_units or self.units_done
+        if self.best_units:
+            self.units_done, self._mean = self.best_units, self._best_mean
 
     def predict(self, table: Table) -> npt.NDArray[np.float64]:
         offset = self.params.level + 1.0 / max(self.units_done, 1)
         return np.full(len(table), self._mean + offset)
 
     def _save(self, folder: Path) -> None:
-        (folder / "probe.json").write_text(json.dumps({"mean": self._mean}))
+        (folder / "probe.json").write_text(json.dumps({"mean": self._mean, "best_mean": self._best_mean}))
 
     def _load(self, folder: Path) -> None:
-        self._mean = json.loads((folder / "probe.json").read_text())["mean"]
+        state = json.loads((folder / "probe.json").read_text())
+        self._mean, self._best_mean = state["mean"], state["best_mean"]

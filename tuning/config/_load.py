@@ -27,6 +27,8 @@ def read_study_file(path: Path) -> dict[str, Any]:
         raw = yaml.safe_load(path.read_text())
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} is not valid YAML: {' '.join(str(error).split())}.") from error
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}.") from error
     if not isinstance(raw, dict):
         raise ConfigError(f"{path} must hold keys and values such as 'metric: rmse', not {raw!r}.")
     return raw
@@ -36,7 +38,7 @@ def apply_settings(raw: Mapping[str, Any], settings: Iterable[str]) -> dict[str,
     """`raw` with `key.path=value` settings applied on top; values are read as YAML.
 
     Raises:
-        ConfigError: a setting without `=`, or a path that goes through a value.
+        ConfigError: a setting without `=`, a value that is not YAML, or a path that goes through a value.
 
     >>> apply_settings({"metric": "rmse"}, ["search.trials=5", "metric=mae"])
     {'metric': 'mae', 'search': {'trials': 5}}
@@ -46,14 +48,23 @@ def apply_settings(raw: Mapping[str, Any], settings: Iterable[str]) -> dict[str,
         key, equals, text = setting.partition("=")
         if not equals or not key:
             raise ConfigError(f"--set {setting}: write key.path=value, as in --set search.trials=50.")
-        _set(result, key, yaml.safe_load(text))
+        _set(result, key, _parse(setting, text))
     return result
+
+
+def _parse(setting: str, text: str) -> Any:
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"--set {setting}: the value is not valid YAML; quote it.") from error
 
 
 def _set(target: dict[str, Any], key: str, value: Any) -> None:
     *path, last = key.split(".")
     for part in path:
-        target = target.setdefault(part, {})
+        if target.get(part) is None:  # An empty section of the file reads as null.
+            target[part] = {}
+        target = target[part]
         if not isinstance(target, dict):
             raise ConfigError(f"--set {key}: {part} is a value, not a section.")
     target[last] = value
@@ -65,9 +76,7 @@ def validate_config(raw: Mapping[str, Any], place: str) -> StudyConfig:
     Raises:
         ConfigError: one sentence with place, key, rule, value and valid choices.
     """
-    for key, value in _leaves(raw):
-        if isinstance(value, bool) and not _is_boolean_key(key):
-            raise ConfigError(f"{place}.{key}: YAML reads a bare on, off, yes or no as a boolean; quote it.")
+    _refuse_booleans(raw, place)
     try:
         return StudyConfig.model_validate(raw)
     except ValidationError as error:
@@ -78,12 +87,22 @@ _BOOLEAN_KEYS = frozenset({"data.drop_missing_target"})
 _FREE_SECTIONS = ("spaces.",)
 
 
+def _refuse_booleans(raw: Mapping[str, Any], place: str) -> None:
+    for key, value in _leaves(raw):
+        if isinstance(value, bool) and not _is_boolean_key(key):
+            raise ConfigError(
+                f"{place}.{key}: this cannot be {value}; YAML reads a bare on, off, yes or no so: quote it."
+            )
+
+
 def _is_boolean_key(key: str) -> bool:
     return key in _BOOLEAN_KEYS or key.startswith(_FREE_SECTIONS)
 
 
-def _leaves(raw: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
+def _leaves(raw: Mapping[Any, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
     for key, value in raw.items():
+        if isinstance(key, bool):
+            yield f"{prefix}<key>", key
         if isinstance(value, Mapping):
             yield from _leaves(value, f"{prefix}{key}.")
         else:

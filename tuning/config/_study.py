@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import re
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
 from tuning.config.duration import parse_duration_s
 from tuning.data.config import DataConfig, SplitConfig, TargetConfig
@@ -16,7 +17,7 @@ DurationS = Annotated[float, BeforeValidator(parse_duration_s)]
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class SamplerName(StrEnum):
@@ -94,12 +95,18 @@ class ResourceConfig(_Section):
     trial_time_limit_s: DurationS | None = Field(default=None, gt=0)
     max_retries: int = Field(default=1, ge=0)
 
-    @field_validator("gpus_per_trial")
+    @field_validator("gpus_per_trial", mode="before")
     @classmethod
-    def _check_gpus(cls, value: float | str) -> float | str:
-        if isinstance(value, float) and (value < 0 or (value > 1 and value != int(value))):
-            raise ValueError(f"a GPU share is 0 to 1, or a whole number of GPUs, not {value}")
-        return value
+    def _check_gpus(cls, value: Any) -> Any:
+        if value == "auto":
+            return value
+        try:
+            share = float(value)
+        except (TypeError, ValueError):
+            share = math.nan
+        if not (0 <= share <= 1 or (share > 1 and share.is_integer())):
+            raise ValueError(f"a GPU share is auto, 0 to 1, or a whole number of GPUs, not {value!r}")
+        return share
 
 
 class StorageConfig(_Section):
@@ -115,7 +122,13 @@ class StorageConfig(_Section):
     url: str | None = None
 
 
-Address = Annotated[str, Field(pattern=r"^(local|auto|ray://.+|[\w.-]+:\d+)$")]
+def _check_address(value: str) -> str:
+    if not re.fullmatch(r"local|auto|ray://.+|[\w.-]+:\d+", value):
+        raise ValueError(f"an address is local, auto, ray://HOST:PORT or HOST:PORT, not {value!r}")
+    return value
+
+
+Address = Annotated[str, AfterValidator(_check_address)]
 
 
 class StudyConfig(_Section):
@@ -134,7 +147,7 @@ class StudyConfig(_Section):
     target: TargetConfig = TargetConfig()
     split: SplitConfig = SplitConfig()
     metric: str | None = None
-    models: tuple[str, ...] = ("all",)
+    models: tuple[str, ...] = Field(default=("all",), min_length=1)
     spaces: dict[str, dict[str, Any]] = Field(default_factory=dict)
     search: SearchConfig = SearchConfig()
     pruning: PruningConfig = PruningConfig()

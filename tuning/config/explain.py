@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 _MOST_LISTED = 12
+_TYPES = "'float', 'int', 'categorical'"
 
 
 def closest(word: str, known: Iterable[str]) -> str:
@@ -39,7 +40,8 @@ def explain(error: ValidationError, place: str, model: type[BaseModel]) -> str:
         model: the model that refused it, to offer its field names.
     """
     problems = error.errors(include_url=False)
-    first = problems[0]
+    # A misspelt key is the cause of the key that is missing in its stead.
+    first = min(problems, key=lambda problem: problem["type"] != "extra_forbidden")
     where = ".".join([place, *(str(part) for part in first["loc"] if not _is_tag(part, first))])
     sentence = f"{where}: {_rule(first, model)}"
     rest = f" ({len(problems) - 1} more like it)" if len(problems) > 1 else ""
@@ -47,8 +49,10 @@ def explain(error: ValidationError, place: str, model: type[BaseModel]) -> str:
 
 
 def _is_tag(part: Any, problem: Any) -> bool:
-    """Whether a part of the location is the tag of a union rather than a key of the file."""
-    return part in ("float", "int", "categorical") and part != problem["loc"][-1]
+    """Whether a part of the location is pydantic's own rather than a key of the file."""
+    if problem["type"] == "extra_forbidden" and part == problem["loc"][-1]:
+        return False
+    return part in ("float", "int", "categorical", "[key]")
 
 
 def _rule(problem: Any, model: type[BaseModel]) -> str:
@@ -59,8 +63,18 @@ def _rule(problem: Any, model: type[BaseModel]) -> str:
         return "this key is required"
     if kind == "value_error":
         return str(problem["ctx"]["error"])
+    if kind in ("union_tag_not_found", "union_tag_invalid"):
+        return f"type must be one of {problem['ctx'].get('expected_tags', _TYPES)}, not {_type_of(value)}"
+    if kind in ("model_type", "model_attributes_type", "dict_type"):
+        return f"this is a section of keys and values, not {value!r}"
+    if kind == "too_short":
+        return f"give at least {problem['ctx']['min_length']}, not {value!r}"
     text = problem["msg"][0].lower() + problem["msg"][1:]
     return f"{text}, not {value!r}"
+
+
+def _type_of(value: Any) -> str:
+    return repr(value["type"]) if "type" in value else "left out"
 
 
 def _fields_at(model: type[BaseModel], location: tuple[Any, ...]) -> list[str]:
@@ -72,6 +86,8 @@ def _fields_at(model: type[BaseModel], location: tuple[Any, ...]) -> list[str]:
 
 
 def _step(current: Any, part: Any) -> Any:
+    if typing.get_origin(current) is dict:
+        return typing.get_args(current)[1]
     if not _is_model(current):
         return _inner(current, part)
     field = current.model_fields.get(part)
@@ -79,12 +95,12 @@ def _step(current: Any, part: Any) -> Any:
 
 
 def _inner(annotation: Any, tag: Any) -> Any:
-    """The model inside `annotation`: of an optional, a mapping's values, or a tagged union."""
+    """The model inside `annotation`: of an optional or a tagged union; a mapping stays one."""
     if _is_model(annotation) or annotation is None:
         return annotation
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
     if origin is dict:
-        return arguments[1]
+        return annotation
     if origin is typing.Annotated:
         return _inner(arguments[0], tag)
     if origin in (typing.Union, types.UnionType):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import warnings
 
+from optuna.distributions import BaseDistribution
 from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import (
     BaseSampler,
@@ -14,6 +15,7 @@ from optuna.samplers import (
     RandomSampler,
     TPESampler,
 )
+from optuna.study import Study
 
 from tuning.config import SamplerName, SearchConfig
 
@@ -39,10 +41,31 @@ def make_sampler(config: SearchConfig, family: str, number: int) -> BaseSampler:
     with warnings.catch_warnings():
         # Multivariate, grouped TPE has been "experimental" in Optuna since 2.0.
         warnings.simplefilter("ignore", ExperimentalWarning)
-        return _make(config, family, derive_seed(config.seed, family, number))
+        return _make(config, family, number)
 
 
-def _make(config: SearchConfig, family: str, seed: int) -> BaseSampler:
+class _NumberedQMCSampler(QMCSampler):
+    """Takes the point of the sequence that belongs to the trial's number.
+
+    Optuna's own counter lies in the working copy of the study, so a resumed study would draw the
+    first points again.
+    """
+
+    def __init__(self, seed: int, number: int, independent_sampler: BaseSampler) -> None:
+        super().__init__(
+            seed=seed,
+            scramble=True,
+            independent_sampler=independent_sampler,
+            warn_independent_sampling=False,
+        )
+        self._number = number
+
+    def _find_sample_id(self, study: Study, search_space: dict[str, BaseDistribution]) -> int:
+        return self._number
+
+
+def _make(config: SearchConfig, family: str, number: int) -> BaseSampler:
+    seed = derive_seed(config.seed, family, number)
     startup = config.startup_trials
     match config.sampler:
         case SamplerName.TPE:
@@ -50,13 +73,11 @@ def _make(config: SearchConfig, family: str, seed: int) -> BaseSampler:
                 seed=seed, multivariate=True, group=True, constant_liar=True, n_startup_trials=startup
             )
         case SamplerName.GP:
-            return GPSampler(seed=seed, n_startup_trials=startup)
+            return GPSampler(seed=seed, n_startup_trials=startup, warn_independent_sampling=False)
         case SamplerName.CMAES:
-            return CmaEsSampler(seed=seed, n_startup_trials=startup)
+            return CmaEsSampler(seed=seed, n_startup_trials=startup, warn_independent_sampling=False)
         case SamplerName.QMC:
             # A quasi-random sequence is one sequence: its points share the scrambling seed.
-            return QMCSampler(
-                seed=derive_seed(config.seed, family), scramble=True, warn_independent_sampling=False
-            )
+            return _NumberedQMCSampler(derive_seed(config.seed, family), number, RandomSampler(seed=seed))
         case SamplerName.RANDOM:
             return RandomSampler(seed=seed)

@@ -14,7 +14,7 @@ Condition = Mapping[str, Any]
 
 
 class _Parameter(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     when: dict[str, Any] = Field(default_factory=dict)
     """Other parameters' values under which this one exists; a list means any of them."""
@@ -88,6 +88,10 @@ class IntParameter(_Range):
     def _check_step(self) -> Self:
         if self.log and self.step != 1:
             raise ValueError("a log range takes no step; drop one of the two")
+        if self.default is not None and (self.default - self.low) % self.step:
+            raise ValueError(
+                f"default = {self.default} is not {self.low} plus a multiple of step {self.step}"
+            )
         return self
 
     def suggest(self, trial: optuna.Trial, name: str) -> int:

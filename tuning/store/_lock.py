@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -11,6 +12,7 @@ from typing import Self
 from tuning.errors import InputError
 
 _LOCK_NAME = "driver.lock"
+_LOOK_S = 0.5
 
 
 class DriverLock:
@@ -27,7 +29,7 @@ class DriverLock:
     def __enter__(self) -> Self:
         descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _acquire(descriptor)
         except BlockingIOError as error:
             holder = os.read(descriptor, 32).decode().strip()
             os.close(descriptor)
@@ -46,6 +48,24 @@ class DriverLock:
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
+
+
+def _acquire(descriptor: int) -> None:
+    """Take the lock; wait out a look by `is_driven`, which holds it for an instant.
+
+    Raises:
+        BlockingIOError: another process keeps it.
+    """
+    deadline_s = time.monotonic() + _LOOK_S
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline_s:
+                raise
+            time.sleep(_LOOK_S / 20)
+        else:
+            return
 
 
 def is_driven(folder: Path) -> bool:

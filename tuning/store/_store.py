@@ -10,7 +10,7 @@ from typing import Any
 
 import optuna
 from optuna.distributions import BaseDistribution
-from optuna.storages import BaseStorage
+from optuna.storages import BaseStorage, RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from tuning.errors import RecordError
@@ -80,7 +80,7 @@ class Store:
         """
         live = is_driven(self.folder) if driven is None else driven
         models = self.families() if model is None else (model,)
-        return [self._read(name, trial, live) for name in models for trial in self._numbered(name)]
+        return [record for name in models for record in self._read_family(name, live)]
 
     def trial(self, model: str, number: int) -> TrialRecord:
         """One trial.
@@ -92,7 +92,7 @@ class Store:
             frozen = self._storage.get_trial(self._trial(model, number))
         except KeyError as error:
             raise RecordError(f"The record has no trial {trial_id(model, number)}.") from error
-        return self._read(model, frozen, is_driven(self.folder))
+        return self._read(model, frozen, is_driven(self.folder), self._tests(model))
 
     def create(
         self,
@@ -143,10 +143,28 @@ class Store:
         if iteration not in self._storage.get_trial(trial).intermediate_values:
             self._storage.set_trial_intermediate_value(trial, iteration, value)
 
-    def finish(self, model: str, number: int, result: Result) -> None:
-        """Record how a trial ended."""
+    def finish(
+        self,
+        model: str,
+        number: int,
+        result: Result,
+        *,
+        checkpoint: str | None = None,
+        train_seconds: float | None = None,
+    ) -> None:
+        """Record how a trial ended.
+
+        Args:
+            model: family.
+            number: number within the family.
+            result: how it ended.
+            checkpoint: its final checkpoint, relative to the study folder; None: the latest recorded one.
+                It is written together with the result: no kill leaves a trial that would go on from it.
+            train_seconds: time spent in all; None: as recorded with the latest checkpoint.
+        """
         trial = self._trial(model, number)
-        self._storage.set_trial_user_attr(trial, "result", asdict(result))
+        ending = {**asdict(result), "checkpoint": checkpoint, "train_seconds": train_seconds}
+        self._storage.set_trial_user_attr(trial, "result", ending)
         self._close(trial, result.status, result.value)
 
     def finish_half_written(self) -> None:
@@ -159,13 +177,14 @@ class Store:
 
     def set_test(self, model: str, number: int, metrics: Mapping[str, float]) -> None:
         """Record a trial's metrics on the test rows; a finished trial is closed, so the family holds them."""
-        study = self._study(model)
-        known = self._storage.get_study_user_attrs(study).get(_TEST, {})
-        self._storage.set_study_user_attr(study, _TEST, {**known, str(number): dict(metrics)})
+        tests = {**self._tests(model), str(number): dict(metrics)}
+        self._storage.set_study_user_attr(self._study(model), _TEST, tests)
 
     def close(self) -> None:
         """Let go of the storage's connections."""
         self._storage.remove_session()
+        if isinstance(self._storage, RDBStorage):
+            self._storage.engine.dispose()
 
     def _close(self, trial: int, status: Status, value: float | None) -> None:
         state = _STATES[status]
@@ -190,13 +209,23 @@ class Store:
             self._trials[key] = self._storage.get_trial_id_from_study_id_trial_number(study, number)
         return self._trials[key]
 
-    def _numbered(self, model: str) -> list[FrozenTrial]:
-        return sorted(self.frozen_trials(model), key=lambda trial: trial.number)
+    def _tests(self, model: str) -> dict[str, dict[str, float]]:
+        """Metrics on the test rows by trial number (as text)."""
+        tests: dict[str, dict[str, float]] = self._storage.get_study_user_attrs(self._study(model)).get(
+            _TEST, {}
+        )
+        return tests
 
-    def _read(self, model: str, trial: FrozenTrial, driven: bool) -> TrialRecord:
+    def _read_family(self, model: str, driven: bool) -> list[TrialRecord]:
+        tests = self._tests(model)
+        numbered = sorted(self.frozen_trials(model), key=lambda trial: trial.number)
+        return [self._read(model, trial, driven, tests) for trial in numbered]
+
+    def _read(
+        self, model: str, trial: FrozenTrial, driven: bool, tests: Mapping[str, Mapping[str, float]]
+    ) -> TrialRecord:
         result = trial.user_attrs.get("result", {})
-        checkpoint = trial.user_attrs.get("checkpoint", {})
-        tests = self._storage.get_study_user_attrs(self._study(model)).get(_TEST, {})
+        latest = trial.user_attrs.get("checkpoint", {})
         return TrialRecord(
             model=model,
             number=trial.number,
@@ -204,9 +233,9 @@ class Store:
             params=trial.user_attrs.get("params", {}),
             values=dict(sorted(trial.intermediate_values.items())),
             value=result.get("value", self._best(trial.intermediate_values)),
-            checkpoint=checkpoint.get("path"),
+            checkpoint=result.get("checkpoint") or latest.get("path"),
             placement=_placement(trial.user_attrs.get("placement")),
-            train_seconds=checkpoint.get("train_seconds", 0.0),
+            train_seconds=result.get("train_seconds") or latest.get("train_seconds", 0.0),
             started_at=trial.datetime_start,
             ended_at=trial.datetime_complete,
             best_iteration=result.get("best_iteration"),

@@ -143,6 +143,8 @@ class TrialLoop:
         progress.iteration += 1
         if progress.units_done >= self._total_units:
             progress.iteration = self._spec.max_iterations
+            if progress.best_units == progress.units_done:
+                progress.best_iteration = progress.iteration
         return False
 
     def _train_unit(self) -> None:
@@ -194,8 +196,12 @@ class TrialLoop:
         return self._relative(path)
 
     def _save(self) -> Path:
-        name = f"{CHECKPOINTS}/unit-{self._progress.units_done:06d}"
-        path = write_checkpoint(self._folder, name, self._models, self._progress)
+        name = f"iteration-{self._progress.iteration:04d}-unit-{self._progress.units_done:06d}"
+        if self._checkpoint is not None and self._checkpoint.name == name:
+            return (
+                self._checkpoint
+            )  # Nothing was trained since; the record may name it, so it stays untouched.
+        path = write_checkpoint(self._folder, f"{CHECKPOINTS}/{name}", self._models, self._progress)
         # The previous one stays: the driver has recorded that one, and this one not yet.
         drop_older_checkpoints(self._folder, [path, *([self._checkpoint] if self._checkpoint else [])])
         self._checkpoint = path
