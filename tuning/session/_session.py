@@ -105,6 +105,7 @@ class Session:
             for family in families
         }
         self._live: dict[str, TrialSpec] = {}
+        self._losses: Counter[str] = Counter()
         self._waiting: deque[TrialSpec] = deque()
         self._deadline_s: float | None = None
         self._stopped_s: float | None = None
@@ -112,6 +113,7 @@ class Session:
         self._busy_seconds = 0.0
         for state in self._states.values():
             self._take_over(state)
+        self._finished_before = sum(state.ended.total() for state in self._states.values())
 
     @property
     def live(self) -> tuple[str, ...]:
@@ -137,6 +139,7 @@ class Session:
             remaining_s=self.remaining_s,
             busy_seconds=self._busy_seconds,
             slots=self._slots,
+            finished_before=self._finished_before,
             stopping=self.is_stopping,
         )
 
@@ -222,8 +225,6 @@ class Session:
         """
         state = self._states[spec.model]
         self._count_time(state, spec, report)
-        if report.checkpoint is not None:
-            self._store.set_checkpoint(spec.model, spec.number, report.checkpoint, report.train_seconds)
         prune = False
         if report.value is not None:
             self._store.report(spec.model, spec.number, report.iteration, report.value)
@@ -231,12 +232,19 @@ class Session:
             state.search.report(spec.number, report.iteration, report.value)
             prune = state.pruner.report(spec.number, report.iteration, report.value)
         if report.result is not None:
-            self._finish(spec, report.result)
-        elif report.interrupted:
-            self._live.pop(spec.id)
+            self._finish(spec, report.result, report)
         elif prune:
-            self._finish(spec, self._pruned(spec))
+            self._finish(spec, self._pruned(spec), report)
+        else:
+            self._go_on(spec, report)
         return report.is_last or prune
+
+    def _go_on(self, spec: TrialSpec, report: Report) -> None:
+        """Record the checkpoint last: a trial that resumes from it has its score, and was let through."""
+        if report.checkpoint is not None:
+            self._store.set_checkpoint(spec.model, spec.number, report.checkpoint, report.train_seconds)
+        if report.interrupted:
+            self._live.pop(spec.id)
 
     def lost(self, spec: TrialSpec, reason: str, *, may_retry: bool = True) -> None:
         """A trial's worker died: let the trial go on from its checkpoint, or record the failure."""
@@ -244,7 +252,8 @@ class Session:
             return
         if self.is_stopping and may_retry:
             return  # It stays unfinished in the record, for a resume.
-        if may_retry and spec.attempt <= self._config.resources.max_retries:
+        self._losses[spec.id] += 1
+        if may_retry and self._losses[spec.id] <= self._config.resources.max_retries:
             logger.warning("%s lost its worker (%s); it goes on from its last checkpoint.", spec.id, reason)
             record = self._store.trial(spec.model, spec.number)
             self._waiting.append(self._spec(record.model, record.number, record.params, record))
@@ -257,10 +266,16 @@ class Session:
         if state.best is None or (value < state.best) == lower:
             state.best = value
 
-    def _finish(self, spec: TrialSpec, result: Result) -> None:
+    def _finish(self, spec: TrialSpec, result: Result, report: Report | None = None) -> None:
         state = self._states[spec.model]
         state.ended[result.status] += 1
-        self._store.finish(spec.model, spec.number, result)
+        self._store.finish(
+            spec.model,
+            spec.number,
+            result,
+            checkpoint=None if report is None else report.checkpoint,
+            train_seconds=None if report is None else report.train_seconds,
+        )
         state.search.close(spec.number, result.status, result.value)
         if result.status is Status.COMPLETED and result.value is not None:
             # An early end counts at every later rung with the score it ended with.

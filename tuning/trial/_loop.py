@@ -198,9 +198,7 @@ class TrialLoop:
     def _save(self) -> Path:
         name = f"iteration-{self._progress.iteration:04d}-unit-{self._progress.units_done:06d}"
         if self._checkpoint is not None and self._checkpoint.name == name:
-            return (
-                self._checkpoint
-            )  # Nothing was trained since; the record may name it, so it stays untouched.
+            return self._checkpoint  # Nothing was trained since, and the record may name it already.
         path = write_checkpoint(self._folder, f"{CHECKPOINTS}/{name}", self._models, self._progress)
         # The previous one stays: the driver has recorded that one, and this one not yet.
         drop_older_checkpoints(self._folder, [path, *([self._checkpoint] if self._checkpoint else [])])
