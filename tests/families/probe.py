@@ -22,6 +22,7 @@ class ProbeParams(Params):
     units: int = 9
     unit_seconds: float = 0.0
     fault: Literal["none", "raise", "nan", "hang", "kill", "kill_once"] = "none"
+    marker: str = ""
 
 
 class Probe(Model[ProbeParams]):
@@ -58,7 +59,7 @@ class Probe(Model[ProbeParams]):
                 self._kill_once()
 
     def _kill_once(self) -> None:
-        marker = Path(os.environ["PROBE_MARKER"])
+        marker = Path(self.params.marker)
         if not marker.exists():
             marker.touch()
             os.kill(os.getpid(), signal.SIGKILL)

@@ -70,8 +70,11 @@ def print_leaderboard(
         width = console.width if console.is_terminal else max(console.width, 140)
         Console(width=width).print(board.table(top=top, show_all=show_all))
         return
-    text = {Format.JSON: board.to_json, Format.CSV: board.to_csv, Format.MARKDOWN: board.to_markdown}[output]
-    typer.echo(text().rstrip("\n") if output is not Format.MARKDOWN else board.to_markdown(top).rstrip("\n"))
+    if output is Format.MARKDOWN:
+        text = board.to_markdown(top, show_all=show_all)
+    else:
+        text = board.to_json() if output is Format.JSON else board.to_csv()
+    typer.echo(text.rstrip("\n"))
 
 
 def list_studies(storage: Storage = DEFAULT_STORAGE) -> None:

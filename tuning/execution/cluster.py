@@ -9,6 +9,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import ray
+from ray._private.authentication.authentication_token_setup import (
+    maybe_enable_token_auth_if_token_available,
+)
 
 from tuning.config import ResourceConfig
 from tuning.errors import InputError
@@ -53,6 +56,9 @@ def ray_cluster(address: str) -> Iterator[str | None]:
         # Somebody else's Ray, in a notebook or a test: used as it is, and left running.
         yield None
         return
+    if address != "local":
+        # `ray start` turns token authentication on by itself where a token lies; a driver has to follow.
+        maybe_enable_token_auth_if_token_available(warn_if_disabled=False)
     try:
         context = ray.init(
             address=address,

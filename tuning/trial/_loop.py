@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -79,26 +80,30 @@ class TrialLoop:
         Raises:
             Exception: whatever the model raises; `DivergedError` alone is turned into a result.
         """
-        started_s = time.perf_counter()
-        spent_s = self._progress.train_seconds
-        if not self._models:
-            self._start()
-            spent_s = self._progress.train_seconds
         try:
-            stopped = self._train_iteration()
-            self._progress.train_seconds = spent_s + time.perf_counter() - started_s
-            if stopped:
-                return self._interrupt()
+            with self._counted_time():
+                stopped = self._train_iteration()
         except DivergedError as error:
-            self._progress.train_seconds = spent_s + time.perf_counter() - started_s
             return self._end(Status.DIVERGED, str(error))
+        if stopped:
+            return self._interrupt()
         if self._is_done():
             return self._end(Status.COMPLETED)
         if self._is_over_time():
-            return self._end(
-                Status.FAILED, f"The trial took longer than its limit of {self._spec.time_limit_s:g} s."
-            )
+            limit_s = self._spec.time_limit_s
+            return self._end(Status.FAILED, f"The trial took longer than its limit of {limit_s:g} s.")
         return self._report(self._save_if_due())
+
+    @contextmanager
+    def _counted_time(self) -> Iterator[None]:
+        """Build or restore the models when there are none yet, and add the block's time to the trial's."""
+        started_s = time.perf_counter()
+        try:
+            if not self._models:
+                self._start()
+            yield
+        finally:
+            self._progress.train_seconds += time.perf_counter() - started_s
 
     def _start(self) -> None:
         self._folder.joinpath(CHECKPOINTS).mkdir(parents=True, exist_ok=True)
