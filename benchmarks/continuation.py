@@ -178,9 +178,8 @@ def main() -> None:
     parser.add_argument("--models", default=",".join(UNBROKEN))
     args = parser.parse_args()
     print(f"{N_TRAIN} + {N_VALID} rows, {N_NUMERIC} numbers, {len(LEVELS)} categories, 1 thread")
-    print(
-        f"{'model':14} {'rounds':>6} {'unbroken':>9} {'in units':>9} {'ratio':>6} {'and loads':>10} {'ratio':>6}"
-    )
+    columns = f"{'unbroken':>9} {'in units':>9} {'ratio':>6} {'and loads':>10} {'ratio':>6}"
+    print(f"{'model':14} {'rounds':>6} {columns}")
     for name in args.models.split(","):
         rounds = args.trees if name == "random_forest" else args.rounds
         whole, units, loads = compare(name, rounds, args.repeats)

@@ -71,7 +71,7 @@ def train(model: Model[Any], units: int) -> Model[Any]:
 
 
 def through_checkpoint(model: Model[Any], case: Case, folder: Path, *, bind: bool = True) -> Model[Any]:
-    """Save, and load into a fresh object that has another seed's initial state."""
+    """Save, and load into a fresh object."""
     model.save(folder)
     fresh = case.model(model.seed) if bind else case.unbound(model.seed)
     fresh.load(folder)
