@@ -41,7 +41,7 @@ class GradientBoosting(TreeEnsemble[BoostingParamsT]):
         rounds = self.params.early_stopping_rounds
         return None if rounds is None else math.ceil(rounds / self.trees_per_unit)
 
-    def _outputs(self, scores: FloatArray, trees: int) -> npt.NDArray[np.float64]:  # noqa: ARG002
+    def _outputs(self, scores: FloatArray, trees: int) -> npt.NDArray[np.float64]:
         margins = scores.astype(np.float64)
         if self.schema.task is Task.MULTICLASS:
             return np.asarray(softmax(margins, axis=1))
