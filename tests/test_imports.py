@@ -1,0 +1,60 @@
+"""Imports point one way: models know nothing of tuning, and only tuning.execution knows Ray."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+def imported_modules(path: Path) -> Iterator[str]:
+    """Every absolute module name that a file imports, wherever in the file it does."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            yield node.module
+
+
+def files_importing(folder: str, packages: set[str]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for path in sorted((ROOT / folder).rglob("*.py")):
+        hits = [name for name in imported_modules(path) if name.split(".")[0] in packages]
+        if hits:
+            found[path.relative_to(ROOT).as_posix()] = hits
+    return found
+
+
+def test_models_import_neither_ray_nor_optuna_nor_tuning() -> None:
+    assert files_importing("models", {"ray", "optuna", "tuning"}) == {}
+
+
+def test_search_spaces_are_data_only() -> None:
+    assert files_importing("search_spaces", {"ray", "optuna", "tuning", "models"}) == {}
+
+
+def test_only_execution_imports_ray() -> None:
+    importers = files_importing("tuning", {"ray"})
+    assert importers
+    assert [path for path in importers if not path.startswith("tuning/execution/")] == []
+
+
+@pytest.mark.parametrize("package", ["config", "data", "metrics", "pruning", "sampling", "space", "store"])
+def test_the_core_does_not_look_up_at_what_is_built_on_it(package: str) -> None:
+    above = ("tuning.study", "tuning.execution", "tuning.cli", "tuning.session", "tuning.trial")
+    for path in sorted((ROOT / "tuning" / package).rglob("*.py")):
+        upward = [name for name in imported_modules(path) if name.startswith(above)]
+        assert upward == [], path
+
+
+@pytest.mark.parametrize("module", ["models", "tuning", "tuning.cli", "tuning.session", "tuning.store"])
+def test_importing_it_does_not_load_ray(module: str) -> None:
+    code = f"import sys, {module}; print(sorted(n for n in sys.modules if n.split('.')[0] == 'ray'))"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
+    assert run.stdout.strip() == "[]"
