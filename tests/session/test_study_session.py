@@ -1,0 +1,435 @@
+"""The session without Ray: who is next, what is recorded, and that a kill at any instant loses nothing."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from models import Task
+from tests.trial.rows import PROBE, RMSE, small_folds
+from tuning.config import StudyConfig, validate_config
+from tuning.errors import RecordError
+from tuning.execution.search import FamilySearch
+from tuning.families import Family, resolve_families
+from tuning.metrics import Direction
+from tuning.pruning import AshaPruner
+from tuning.session import Session, StudyFolder
+from tuning.store import DriverLock, Placement, Result, Status, Store, TrialRecord
+from tuning.trial import FoldRows, Report, TrialLoop, TrialSpec
+
+ROWS = small_folds()
+
+
+class Killed(BaseException):
+    """Stands for a SIGKILL of the driver."""
+
+
+class MortalStore(Store):
+    """A record whose process is killed instead of its `lives`-th write."""
+
+    lives = 10**9
+
+    def _spend(self) -> None:
+        self.lives -= 1
+        if self.lives < 0:
+            raise Killed
+
+    def create(self, *args: Any, **kwargs: Any) -> int:
+        self._spend()
+        return super().create(*args, **kwargs)
+
+    def report(self, *args: Any, **kwargs: Any) -> None:
+        self._spend()
+        super().report(*args, **kwargs)
+
+    def set_checkpoint(self, *args: Any, **kwargs: Any) -> None:
+        self._spend()
+        super().set_checkpoint(*args, **kwargs)
+
+    def finish(self, *args: Any, **kwargs: Any) -> None:
+        self._spend()
+        super().finish(*args, **kwargs)
+
+    def _close(self, *args: Any, **kwargs: Any) -> None:
+        self._spend()
+        super()._close(*args, **kwargs)
+
+
+class Study:
+    """A study folder, and sessions on it one after another, as runs of a driver are."""
+
+    def __init__(self, storage: Path, families: tuple[Family, ...] = (), **sections: Any) -> None:
+        raw = {
+            "name": "demo",
+            "data": {"path": "none.csv", "target": "y"},
+            "models": [PROBE],
+            "pruning": {"max_iterations": 9},
+            "search": {"trials": 6, "startup_trials": 3},
+        }
+        self.config: StudyConfig = validate_config(raw | sections, "study.yaml")
+        self.families = families or resolve_families([PROBE], Task.REGRESSION, {})
+        self.folder = StudyFolder(storage, "demo")
+        self.folder.create()
+        self.store: Store = self.open_store()
+
+    def open_store(self) -> MortalStore:
+        return MortalStore(self.folder.root, None, "demo", Direction.MINIMIZE)
+
+    def begin(self, lives: int = 10**9) -> Session:
+        """A new driver: a fresh view of the record, and a session on it."""
+        store = self.open_store()
+        store.finish_half_written()
+        store.lives = lives
+        self.store = store
+        return Session(
+            self.config,
+            self.families,
+            store,
+            self.folder,
+            lambda family: FamilySearch(self.config.search, family, Direction.MINIMIZE),
+        )
+
+    def drive(self, session: Session, *, slots: int = 1, rows: tuple[FoldRows, ...] = ROWS) -> None:
+        """Run real trials in turns until the session is over."""
+        for _ in self.reports(session, slots=slots, rows=rows):
+            pass
+
+    def reports(
+        self, session: Session, *, slots: int = 1, rows: tuple[FoldRows, ...] = ROWS
+    ) -> Iterator[Report]:
+        live: dict[str, tuple[TrialSpec, TrialLoop]] = {}
+        models = {family.name: family.load_model() for family in self.families}
+        stop_file = self.folder.stop_file
+        while not session.is_over():
+            while len(live) < slots and (spec := session.next_trial()) is not None:
+                loop = TrialLoop(
+                    spec, models[spec.model], rows, RMSE, self.folder.root, should_stop=stop_file.exists
+                )
+                live[spec.id] = (spec, loop)
+            for name, (spec, loop) in list(live.items()):
+                report = loop.step()
+                if session.report(spec, report):
+                    del live[name]
+                yield report
+
+    def records(self, model: str | None = None) -> list[TrialRecord]:
+        return self.open_store().trials(model)
+
+
+def twin_families(folder: Path, *names: str) -> tuple[Family, ...]:
+    """The probe under several names."""
+    for name in names:
+        (folder / f"{name}.py").write_text(Path(PROBE).read_text())
+        (folder / f"{name}.yaml").write_text(Path(PROBE).with_suffix(".yaml").read_text())
+    return resolve_families([str(folder / f"{name}.py") for name in names], Task.REGRESSION, {})
+
+
+def done(value: float = 1.0, seconds: float = 1.0, iteration: int = 9) -> Report:
+    return Report(iteration, value, seconds, result=Result(Status.COMPLETED, value, iteration))
+
+
+def started(session: Session) -> TrialSpec:
+    spec = session.next_trial()
+    assert spec is not None
+    return spec
+
+
+def comparable(records: list[TrialRecord]) -> list[Any]:
+    """What must not depend on interruptions: all but times, places and attempts."""
+    drop = {"placement", "train_seconds", "started_at", "ended_at", "attempts"}
+    return [{k: v for k, v in vars(record).items() if k not in drop} for record in records]
+
+
+def test_a_study_runs_to_its_end_with_the_default_first(tmp_path: Path) -> None:
+    study = Study(tmp_path)
+    session = study.begin()
+    study.drive(session, slots=2)
+    records = study.records()
+    assert [record.number for record in records] == list(range(6))
+    (family,) = study.families
+    assert records[0].params == family.space.full(family.space.defaults())
+    assert {record.status for record in records} == {Status.COMPLETED, Status.PRUNED}
+    assert session.is_over()
+    assert session.live == ()
+    assert session.next_trial() is None
+    for record in records:
+        assert record.values
+        assert record.checkpoint is not None
+        assert (study.folder.root / record.checkpoint).is_dir()
+        best = min(record.values.values())
+        assert record.value == pytest.approx(best)
+        assert record.values[record.best_iteration or 0] == pytest.approx(best)
+
+
+def test_pruned_trials_stop_at_rungs_and_completed_ones_at_the_end(tmp_path: Path) -> None:
+    study = Study(tmp_path, search={"trials": 12})
+    study.drive(study.begin(), slots=3)
+    ends: dict[Status, set[int]] = {status: set() for status in Status}
+    for record in study.records():
+        ends[record.status].add(record.iterations)
+    assert ends[Status.COMPLETED] == {9}
+    assert ends[Status.PRUNED] <= {1, 3}
+    assert ends[Status.PRUNED]
+
+
+def test_the_snapshot_counts_what_happened(tmp_path: Path) -> None:
+    study = Study(tmp_path)
+    session = study.begin()
+    study.drive(session)
+    shot = session.snapshot()
+    counts = Counter(record.status for record in study.records())
+    assert (shot.launched, shot.finished, shot.target) == (6, 6, 6)
+    assert shot.families[0].pruned == counts[Status.PRUNED]
+    assert shot.families[0].completed == counts[Status.COMPLETED]
+    assert shot.families[0].best == min(record.value for record in study.records())
+    assert study.begin().snapshot().families[0].best == shot.families[0].best
+
+
+def test_families_take_turns_when_trials_are_counted(tmp_path: Path) -> None:
+    families = twin_families(tmp_path, "swift", "slow")
+    session = Study(tmp_path, families, search={"trials": 3}).begin()
+    order = []
+    while not session.is_over():
+        spec = started(session)
+        order.append(spec.model)
+        session.report(spec, done(seconds=100.0 if spec.model == "slow" else 1.0))
+    assert order == ["swift", "slow"] * 3
+
+
+def test_families_get_the_same_time_when_time_is_counted(tmp_path: Path) -> None:
+    families = twin_families(tmp_path, "slow", "swift")
+    session = Study(tmp_path, families, search={"time_budget_s": 1000}).begin()
+    spent: Counter[str] = Counter()
+    for _ in range(44):
+        spec = started(session)
+        seconds = 10.0 if spec.model == "slow" else 1.0
+        spent[spec.model] += int(seconds)
+        session.report(spec, done(seconds=seconds))
+    assert spent == {"slow": 40, "swift": 40}
+
+
+@pytest.mark.parametrize(
+    ("search", "counts"),
+    [
+        ({"trials": 2}, {"swift": 2, "slow": 2}),
+        ({"total_trials": 3}, {"swift": 2, "slow": 1}),
+        ({"trials": 4, "total_trials": 5}, {"swift": 3, "slow": 2}),
+        ({"trials": 1, "total_trials": 9}, {"swift": 1, "slow": 1}),
+    ],
+)
+def test_limits_of_trials(search: dict[str, int], counts: dict[str, int], tmp_path: Path) -> None:
+    study = Study(tmp_path, twin_families(tmp_path, "swift", "slow"), search=search)
+    session = study.begin()
+    assert session.snapshot().target == sum(counts.values())
+    specs = []
+    while (spec := session.next_trial()) is not None:
+        specs.append(spec)
+    assert not session.is_over()
+    assert Counter(spec.model for spec in specs) == counts
+    for spec in specs:
+        session.report(spec, done())
+    assert session.is_over()
+
+
+def test_a_finished_study_can_be_given_more_trials(tmp_path: Path) -> None:
+    study = Study(tmp_path, search={"trials": 2})
+    study.drive(study.begin())
+    study.config = study.config.model_copy(
+        update={"search": study.config.search.model_copy(update={"trials": 4})}
+    )
+    study.drive(study.begin())
+    assert [record.number for record in study.records()] == [0, 1, 2, 3]
+
+
+def test_a_lost_trial_goes_on_from_its_checkpoint_and_fails_after_too_many_losses(tmp_path: Path) -> None:
+    study = Study(tmp_path, search={"trials": 1}, resources={"max_retries": 2})
+    session = study.begin()
+    first = started(session)
+    session.place(first, Placement("node-9"))
+    session.report(first, Report(1, 3.0, 1.5, checkpoint="trials/probe-0000/checkpoint/a"))
+    session.lost(first, "its worker died")
+    assert session.live == ()
+    assert not session.is_over()
+    second = started(session)
+    assert second == replace(first, attempt=2, checkpoint="trials/probe-0000/checkpoint/a")
+    session.lost(second, "its worker died")
+    third = started(session)
+    assert third.attempt == 3
+    session.lost(third, "its worker died, again")
+    assert session.is_over()
+    (record,) = study.records()
+    assert (record.status, record.error) == (Status.FAILED, "its worker died, again")
+    assert (record.attempts, record.placement.node, record.train_seconds) == (3, "node-9", 1.5)
+
+
+def test_interruptions_are_not_counted_as_losses(tmp_path: Path) -> None:
+    study = Study(tmp_path, search={"trials": 1}, resources={"max_retries": 1})
+    for _ in range(3):
+        spec = started(study.begin())
+        assert study.open_store().trial("probe", 0).attempts == spec.attempt
+    session = study.begin()
+    spec = started(session)
+    assert spec.attempt == 4
+    session.lost(spec, "its worker died")
+    assert started(session).attempt == 5
+
+
+def test_a_loss_that_must_not_be_retried_fails_at_once(tmp_path: Path) -> None:
+    study = Study(tmp_path, search={"trials": 1})
+    session = study.begin()
+    spec = started(session)
+    session.lost(spec, "hung", may_retry=False)
+    session.lost(spec, "told twice")
+    assert session.is_over()
+    assert study.records()[0].error == "hung"
+
+
+def test_a_loss_while_stopping_is_left_for_a_resume(tmp_path: Path) -> None:
+    study = Study(tmp_path, search={"trials": 1})
+    session = study.begin()
+    spec = started(session)
+    session.stop()
+    session.lost(spec, "ended")
+    assert session.is_over()
+    assert study.records()[0].status is Status.INTERRUPTED
+
+
+def test_a_stop_starts_nothing_more_and_a_resume_goes_on_with_the_unfinished(tmp_path: Path) -> None:
+    study = Study(tmp_path)
+    whole = Study(tmp_path / "whole")
+    whole.drive(whole.begin())
+    session = study.begin()
+    for count, _ in enumerate(study.reports(session), 1):
+        if count == 4:
+            session.stop()
+    assert session.is_stopping
+    assert session.stopping_s > 0
+    (record,) = [record for record in study.records() if not record.status.is_finished]
+    assert record.checkpoint is not None
+    study.folder.stop_file.unlink()
+    again = study.begin()
+    spec = started(again)
+    assert (spec.id, spec.checkpoint, spec.attempt) == (record.id, record.checkpoint, 2)
+    study.drive(study.begin())
+    assert comparable(study.records()) == comparable(whole.records())
+
+
+@pytest.mark.parametrize("lives", range(1, 40))
+def test_a_driver_killed_at_any_write_loses_nothing(lives: int, tmp_path: Path) -> None:
+    whole = Study(tmp_path / "whole", search={"trials": 4})
+    whole.drive(whole.begin())
+    study = Study(tmp_path / "killed", search={"trials": 4})
+    with pytest.raises(Killed):
+        study.drive(study.begin(lives))
+    study.drive(study.begin())
+    assert comparable(study.records()) == comparable(whole.records())
+
+
+def test_a_driver_killed_again_and_again_gets_there(tmp_path: Path) -> None:
+    whole = Study(tmp_path / "whole")
+    whole.drive(whole.begin())
+    study = Study(tmp_path / "killed")
+    for lives in itertools.cycle((5, 14, 8)):
+        try:
+            study.drive(study.begin(lives))
+        except Killed:
+            continue
+        break
+    assert comparable(study.records()) == comparable(whole.records())
+
+
+@pytest.mark.parametrize("after", [3, 8, 15, 30])
+def test_the_rungs_after_taking_over_are_the_live_ones(after: int, tmp_path: Path) -> None:
+    study = Study(tmp_path, search={"trials": 12})
+    session = study.begin()
+    for _ in itertools.islice(study.reports(session, slots=3), after):
+        pass
+    taken_over = study.begin().pruner("probe")
+    live = session.pruner("probe")
+    assert isinstance(live, AshaPruner)
+    assert isinstance(taken_over, AshaPruner)
+    for level in live.levels:
+        assert taken_over.rung(level) == live.rung(level)
+
+
+def test_a_trial_that_ended_early_stays_in_the_later_rungs(tmp_path: Path) -> None:
+    study = Study(tmp_path)
+    session = study.begin()
+    spec = started(session)
+    session.report(spec, Report(1, 0.7, 1.0))
+    session.report(spec, Report(2, 0.5, 2.0, result=Result(Status.COMPLETED, 0.5, 2)))
+    for pruner in (session.pruner("probe"), study.begin().pruner("probe")):
+        assert isinstance(pruner, AshaPruner)
+        assert pruner.rung(9) == {0: 0.5}
+
+
+@pytest.mark.parametrize(
+    "checkpoint", ["../../etc", "/etc", "trials/../../other/trials/probe-0000", "models/x", "trials/../best"]
+)
+def test_a_record_that_names_a_path_outside_is_refused(checkpoint: str, tmp_path: Path) -> None:
+    study = Study(tmp_path)
+    spec = started(study.begin())
+    study.store.set_checkpoint(spec.model, spec.number, checkpoint, 1.0)
+    with pytest.raises(RecordError, match="outside the study folder"):
+        study.begin()
+
+
+def test_a_used_up_time_budget_stops_the_session(tmp_path: Path) -> None:
+    study = Study(tmp_path, search={"time_budget_s": 10})
+    session = study.begin()
+    assert session.remaining_s is None
+    session.set_time_budget(60)
+    assert 59 < (session.remaining_s or 0) <= 60
+    spec = started(session)
+    session.set_time_budget(0)
+    assert session.next_trial() is None
+    assert session.is_stopping
+    assert study.folder.stop_file.exists()
+    assert not session.is_over()
+    session.report(spec, Report(0, None, 0.1, interrupted=True))
+    assert session.is_over()
+
+
+@pytest.mark.parametrize(("fault", "status"), [("nan", Status.DIVERGED), ("none", Status.COMPLETED)])
+def test_a_diverged_trial_is_closed_and_never_ranked(fault: str, status: Status, tmp_path: Path) -> None:
+    families = resolve_families([PROBE], Task.REGRESSION, {"probe": {"fault": fault}})
+    study = Study(tmp_path, families, search={"trials": 1})
+    study.drive(study.begin())
+    (record,) = study.records()
+    assert record.status is status
+    assert record.status.is_ranked == (status is Status.COMPLETED)
+    assert not (study.folder.trial(record.id) / "checkpoint").exists()
+    (frozen,) = study.open_store().frozen_trials("probe")
+    assert frozen.state.is_finished()
+
+
+def test_a_failed_trial_keeps_its_time_and_its_reason(tmp_path: Path) -> None:
+    study = Study(tmp_path, search={"trials": 1})
+    session = study.begin()
+    spec = started(session)
+    session.report(spec, Report(0, None, 3.5, result=Result(Status.FAILED, error="Traceback ...")))
+    assert study.records()[0].train_seconds == 3.5
+    assert study.begin().spent_seconds == session.spent_seconds == 3.5
+
+
+def test_a_study_that_runs_shows_its_trials_as_running(tmp_path: Path) -> None:
+    study = Study(tmp_path)
+    with DriverLock(study.folder.root):
+        started(study.begin())
+        assert study.records()[0].status is Status.RUNNING
+
+
+def test_two_drivers_draw_the_same_from_the_same_record(tmp_path: Path) -> None:
+    drawn: list[Mapping[str, Any]] = []
+    for name in ("one", "two"):
+        study = Study(tmp_path / name, search={"trials": 9, "startup_trials": 3})
+        study.drive(study.begin())
+        drawn.append({record.id: record.params for record in study.records()})
+    assert drawn[0] == drawn[1]
+    assert len({params["level"] for params in drawn[0].values()}) == 9
