@@ -44,9 +44,9 @@ class MortalStore(Store):
         self._spend()
         return super().create(*args, **kwargs)
 
-    def report(self, *args: Any, **kwargs: Any) -> None:
+    def report(self, *args: Any, **kwargs: Any) -> float:
         self._spend()
-        super().report(*args, **kwargs)
+        return super().report(*args, **kwargs)
 
     def set_checkpoint(self, *args: Any, **kwargs: Any) -> None:
         self._spend()
@@ -356,6 +356,17 @@ def test_the_rungs_after_taking_over_are_the_live_ones(after: int, tmp_path: Pat
     assert isinstance(taken_over, AshaPruner)
     for level in live.levels:
         assert taken_over.rung(level) == live.rung(level)
+
+
+def test_a_score_told_again_after_a_loss_counts_as_first_told(tmp_path: Path) -> None:
+    study = Study(tmp_path, search={"trials": 1})
+    session = study.begin()
+    spec = started(session)
+    session.report(spec, Report(1, 3.0, 1.0))
+    session.lost(spec, "its worker died")
+    session.report(started(session), Report(1, 2.0, 1.0))
+    for pruner in (session.pruner("probe"), study.begin().pruner("probe")):
+        assert pruner.best_until(0, 1) == 3.0
 
 
 def test_a_trial_that_ended_early_stays_in_the_later_rungs(tmp_path: Path) -> None:

@@ -185,6 +185,7 @@ def test_the_best_score_so_far_follows_the_direction(
 def test_a_score_told_again_does_not_replace_the_first(store: Store) -> None:
     create(store)
     report(store, 0, 3.0, 1.0)
+    assert store.report("probe", 0, 1, 9.0) == 3.0
     report(store, 0, 9.0, 9.0, 2.0)
     assert store.trial("probe", 0).values == {1: 3.0, 2: 1.0, 3: 2.0}
 

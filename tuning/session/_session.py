@@ -227,10 +227,10 @@ class Session:
         self._count_time(state, spec, report)
         prune = False
         if report.value is not None:
-            self._store.report(spec.model, spec.number, report.iteration, report.value)
-            self._note_best(state, report.value)
-            state.search.report(spec.number, report.iteration, report.value)
-            prune = state.pruner.report(spec.number, report.iteration, report.value)
+            value = self._store.report(spec.model, spec.number, report.iteration, report.value)
+            self._note_best(state, value)
+            state.search.report(spec.number, report.iteration, value)
+            prune = state.pruner.report(spec.number, report.iteration, value)
         if report.result is not None:
             self._finish(spec, report.result, report)
         elif prune:

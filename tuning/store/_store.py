@@ -137,11 +137,17 @@ class Store:
         state = {"path": checkpoint, "train_seconds": train_seconds}
         self._storage.set_trial_user_attr(self._trial(model, number), "checkpoint", state)
 
-    def report(self, model: str, number: int, iteration: int, value: float) -> None:
-        """Record a validation score; an iteration that is recorded already keeps its first score."""
+    def report(self, model: str, number: int, iteration: int, value: float) -> float:
+        """Record a validation score; an iteration that is recorded already keeps its first score.
+
+        Returns:
+            the score that the record holds.
+        """
         trial = self._trial(model, number)
-        if iteration not in self._storage.get_trial(trial).intermediate_values:
+        known = self._storage.get_trial(trial).intermediate_values
+        if iteration not in known:
             self._storage.set_trial_intermediate_value(trial, iteration, value)
+        return known.get(iteration, value)
 
     def finish(
         self,
