@@ -149,9 +149,9 @@ class Model(ABC, Generic[ParamsT]):
             if state["model"] != type(self).__name__:
                 raise CheckpointError(f"{folder} holds a {state['model']}, not a {type(self).__name__}.")
             self.units_done, self.best_units = int(state["units_done"]), int(state["best_units"])
+            self._load(folder)
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise CheckpointError(f"{folder} is not a readable checkpoint: {error}.") from error
-        self._load(folder)
 
     @abstractmethod
     def _save(self, folder: Path) -> None:

@@ -16,9 +16,7 @@ ABALONE = ROOT / "examples" / "data" / "abalone.csv"
 
 def tuning(*arguments: str | Path, timeout_s: float = 200.0) -> subprocess.CompletedProcess[str]:
     """Run `tuning` to its end."""
-    return subprocess.run(
-        command(*arguments), capture_output=True, text=True, timeout=timeout_s, check=False
-    )
+    return subprocess.run(command(*arguments), capture_output=True, text=True, timeout=timeout_s, check=False)
 
 
 def command(*arguments: str | Path) -> list[str]:

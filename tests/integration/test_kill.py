@@ -118,7 +118,9 @@ def test_a_study_killed_ten_times_equals_one_that_was_not(tmp_path: Path, ray_ad
             stderr=subprocess.DEVNULL,
         )
         lines = chance.randint(1, 2 * total_lines // (KILLS + 4))
-        assert _kill_after(process, folder, lines, chance.uniform(0, 0.05)), "the study ended before the kills"
+        assert _kill_after(process, folder, lines, chance.uniform(0, 0.05)), (
+            "the study ended before the kills"
+        )
         kills += 1
         after = _records(killed, tmp_path)
         _assert_nothing_lost(before, after)

@@ -11,15 +11,16 @@ from pathlib import Path
 
 import pandas as pd
 
+from models import Schema
 from models.errors import CheckpointError, ModelError
-from tuning.data import TableTransform
 from tuning.errors import InputError
 from tuning.leaderboard import Leaderboard, build_leaderboard
 from tuning.metrics import Direction
 from tuning.session import StudyFolder
 from tuning.store import Status, TrialRecord, is_driven, trial_id
+from tuning.study._bundle import load_transforms
 from tuning.study._restore import find_family, restore_models
-from tuning.study._setup import StudyHeader
+from tuning.study._setup import StudyHeader, take_up
 
 
 @dataclass(frozen=True)
@@ -112,15 +113,21 @@ def _check_states(records: Iterable[TrialRecord], states: dict[str, list[str]]) 
 def _check_checkpoints(
     records: Iterable[TrialRecord], header: StudyHeader, folder: StudyFolder
 ) -> Iterator[Finding]:
-    schemas = [TableTransform.load(path).schema for path in sorted(folder.transforms.glob("fold-*"))]
-    for record in records:
-        if record.checkpoint is None:
-            continue
+    named = [(record, record.checkpoint) for record in records if record.checkpoint is not None]
+    schemas = _schemas(header, folder) if named else []
+    for record, checkpoint in named:
         try:
-            path = folder.resolve(record.checkpoint)
+            path = folder.resolve(checkpoint)
             restore_models(record, path, find_family(header.families, record.model), schemas)
         except (CheckpointError, ModelError, InputError) as error:
             yield Finding(record.id, f"its checkpoint does not load: {error}")
+
+
+def _schemas(header: StudyHeader, folder: StudyFolder) -> list[Schema]:
+    """Columns of each fold; from the data when the run was killed before it wrote the transforms."""
+    if folder.transforms.exists():
+        return [transform.schema for transform in load_transforms(folder)]
+    return [fold.schema for fold in take_up(folder.root.parent, header.config.name, {}).data.folds]
 
 
 def _check_leaderboard(

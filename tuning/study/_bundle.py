@@ -48,6 +48,18 @@ class Predictor:
         return self.transforms[0].labels(np.asarray(mean_outputs(outputs)))
 
 
+def save_transforms(study: PreparedStudy) -> None:
+    """Keep the fitted transforms in the study folder, all or nothing, for predictions without the data."""
+    final = study.folder.transforms
+    if final.exists():
+        return
+    draft = final.with_name(".transforms.draft")
+    shutil.rmtree(draft, ignore_errors=True)
+    for number, fold in enumerate(study.data.folds):
+        fold.transform.save(draft / f"fold-{number}")
+    draft.rename(final)
+
+
 def load_predictor(
     header: StudyHeader, folder: StudyFolder, record: TrialRecord, *, device: str = "cpu"
 ) -> Predictor:
@@ -61,13 +73,24 @@ def load_predictor(
         raise RecordError(
             f"{record.id} has no checkpoint: it ended before its first score; name another trial."
         )
-    folders = sorted(folder.transforms.glob("fold-*"))
-    transforms = [TableTransform.load(each) for each in folders]
+    transforms = load_transforms(folder)
     family: Family = find_family(header.families, record.model)
     models = restore_models(
         record, folder.resolve(record.checkpoint), family, [t.schema for t in transforms], device=device
     )
     return Predictor(transforms, models)
+
+
+def load_transforms(folder: StudyFolder) -> list[TableTransform]:
+    """The fitted transforms of a study, one a fold.
+
+    Raises:
+        RecordError: the study was ended before it wrote them.
+    """
+    folders = sorted(folder.transforms.glob("fold-*"), key=lambda path: int(path.name.split("-")[1]))
+    if not folders:
+        raise RecordError(f"{folder.name} has no transforms yet: run 'tuning resume {folder.name}' first.")
+    return [TableTransform.load(each) for each in folders]
 
 
 def export_bundle(study: PreparedStudy, record: TrialRecord) -> Path:

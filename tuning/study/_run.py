@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from tuning.config import StudyConfig
@@ -14,7 +15,7 @@ from tuning.leaderboard import Leaderboard, build_leaderboard
 from tuning.progress import NullView, View
 from tuning.session import Session, StudyFolder, write_atomically
 from tuning.store import DriverLock, Status, Store, drop_torn_line
-from tuning.study._bundle import export_bundle
+from tuning.study._bundle import export_bundle, save_transforms
 from tuning.study._restore import score_on_test
 from tuning.study._setup import PreparedStudy, StudyHeader
 from tuning.trial import FoldRows
@@ -53,7 +54,11 @@ def run_study(study: PreparedStudy, view: View | None = None, *, new_time_budget
         store = study.header.open_store(study.folder)
         store.finish_half_written()
         try:
-            interrupted = _tune(study, store, view, started_s, new_time_budget)
+            # Saving loads libraries for seconds; they are saved while Ray and its workers start.
+            with ThreadPoolExecutor(max_workers=1) as pool:
+                saved = pool.submit(save_transforms, study)
+                interrupted = _tune(study, store, view, started_s, new_time_budget)
+                saved.result()
             return Outcome(_conclude(study, store), interrupted)
         finally:
             store.close()

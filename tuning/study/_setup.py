@@ -104,8 +104,6 @@ def set_up(config: StudyConfig) -> PreparedStudy:
     )
     _check_record_is_new(header, folder)
     data.splits.to_parquet(folder.splits_file)
-    for number, fold in enumerate(data.folds):
-        fold.transform.save(folder.transforms / f"fold-{number}")
     _write(header, folder)
     return PreparedStudy(header, folder, data)
 
