@@ -65,7 +65,7 @@ class SessionScheduler(FIFOScheduler):  # type: ignore[misc]
         if trial.trial_id not in self._placed:
             self._placed.add(trial.trial_id)
             self._session.place(spec, message.placement)
-        ends = self._session.report(spec, message.report)
+        ends = any(self._session.report(spec, report) for report in message.reports)
         return str(TrialScheduler.STOP if ends else TrialScheduler.CONTINUE)
 
     def on_trial_error(self, tune_controller: Any, trial: Trial) -> None:

@@ -16,6 +16,7 @@ from ray.tune.experiment import Trial
 
 from tuning.execution.bridge import SessionClock, SessionScheduler, SessionSearcher
 from tuning.execution.cluster import Shares
+from tuning.execution.controller import study_controller
 from tuning.execution.trainable import StudyTrainable, WorkerContext
 from tuning.session import Session, StudyFolder
 
@@ -64,7 +65,8 @@ def run_session(
                 checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
             ),
         )
-        tuner.fit()
+        with study_controller():
+            tuner.fit()
     folder.stop_file.unlink(missing_ok=True)
     return stopped.is_set()
 

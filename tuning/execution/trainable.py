@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import faulthandler
 import logging
+import time
 import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from tuning.trial import FoldRows, Report, TrialLoop, TrialSpec
 
 HANG_NAME = "hang.txt"
 _GRACE_S = 1.0
+_MESSAGE_EVERY_S = 0.2
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,7 @@ class WorkerContext:
         metric: name of the metric that is searched on.
         study_folder: folder of the study, seen by every worker.
         stop_file: exists when trials should write a checkpoint and end.
-        model_files: files of families that are not shipped.
+        model_files: the study's families; the file of those that are not shipped.
         threads: CPU threads of a model.
     """
 
@@ -42,15 +44,15 @@ class WorkerContext:
     metric: str
     study_folder: Path
     stop_file: Path
-    model_files: Mapping[str, Path]
+    model_files: Mapping[str, Path | None]
     threads: int
 
 
 @dataclass(frozen=True)
 class Message:
-    """What an actor sends the driver: the trial's report and where it runs."""
+    """What an actor sends the driver: the trial's reports since the last message, and where it runs."""
 
-    report: Report
+    reports: tuple[Report, ...]
     placement: Placement
 
 
@@ -70,13 +72,24 @@ class StudyTrainable(tune.Trainable):  # type: ignore[misc]
         return True
 
     def step(self) -> dict[str, Any]:
-        """One iteration. Here is the edge of a trial: what a model raises is recorded, not passed on."""
+        """Train until the driver has something to decide or to show.
+
+        Short iterations travel together, because a message costs the driver more than such an
+        iteration; a checkpoint, where the trial may be pruned, is always the last of its message.
+        """
         self._arm_watchdog()
+        started_s = time.monotonic()
+        reports: list[Report] = []
         try:
-            report = self._run_step()
+            while not reports or not self._must_send(reports[-1], started_s):
+                reports.append(self._run_step())
         finally:
             self._disarm_watchdog()
-        return {"message": Message(report, self._placement)}
+        return {"message": Message(tuple(reports), self._placement)}
+
+    def _must_send(self, report: Report, started_s: float) -> bool:
+        decides = report.is_last or report.iteration in self._spec.checkpoint_iterations
+        return decides or time.monotonic() - started_s > _MESSAGE_EVERY_S
 
     def cleanup(self) -> None:
         self._close_log()
@@ -92,6 +105,7 @@ class StudyTrainable(tune.Trainable):  # type: ignore[misc]
         self._placement = Placement(ray.util.get_node_ip_address(), device, gpus)
 
     def _run_step(self) -> Report:
+        """One iteration. Here is the edge of a trial: what a model raises is recorded, not passed on."""
         try:
             if self._loop is None:
                 self._loop = self._make_loop()
@@ -107,7 +121,7 @@ class StudyTrainable(tune.Trainable):  # type: ignore[misc]
         context = self._context
         return TrialLoop(
             self._spec,
-            load_model(self._spec.model, context.model_files.get(self._spec.model)),
+            load_model(self._spec.model, context.model_files[self._spec.model]),
             context.folds,
             get_metric(context.metric, context.task),
             context.study_folder,

@@ -106,7 +106,7 @@ def _worker_context(study: PreparedStudy, threads: int) -> WorkerContext:
         metric=study.header.metric,
         study_folder=study.folder.root,
         stop_file=study.folder.stop_file,
-        model_files={family.name: family.file for family in study.header.families if family.file},
+        model_files={family.name: family.file for family in study.header.families},
         threads=threads,
     )
 
