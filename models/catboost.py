@@ -21,6 +21,7 @@ _SNAPSHOT_FILE = "catboost.snapshot"
 _NEVER_S = 10**9
 _BORDER_COUNT = 254
 _IMPOSSIBLE = -1e30
+_FEW_ITERATIONS = 200  # below, CatBoost chooses cheaper defaults
 _OBJECTIVES = {Loss.SQUARED: "RMSE", Loss.ABSOLUTE: "MAE"}
 
 
@@ -102,7 +103,7 @@ class CatBoost(GradientBoosting[CatBoostParams]):
             "random_strength": p.random_strength,
             "boosting_type": "Plain",
             # CatBoost's own choice, which it would else take from the rounds so far, not from all.
-            "max_ctr_complexity": 1 if p.iterations < 200 else 4,
+            "max_ctr_complexity": 1 if p.iterations < _FEW_ITERATIONS else 4,
             "random_seed": self.seed,
             "thread_count": self.threads,
             "task_type": self._task_type,
@@ -119,7 +120,9 @@ class CatBoost(GradientBoosting[CatBoostParams]):
         if self.schema.task is Task.MULTICLASS:
             return {"loss_function": "MultiClass", "classes_count": self.schema.n_classes}
         if self.schema.task is Task.BINARY:
-            return {"loss_function": "Logloss"}
+            # CatBoost's own choice again, pinned to all rounds like max_ctr_complexity.
+            newton_steps = 1 if self.params.iterations < _FEW_ITERATIONS else 10
+            return {"loss_function": "Logloss", "leaf_estimation_iterations": newton_steps}
         return {"loss_function": _OBJECTIVES[self.schema.loss]}
 
     def _sampling(self) -> dict[str, Any]:

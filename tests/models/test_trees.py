@@ -91,6 +91,14 @@ def test_blocks_of_many_rounds_go_on_exactly(
     np.testing.assert_array_equal(other.predict(regression.train), whole.predict(regression.train))
 
 
+@pytest.mark.parametrize("task", list(Task))
+def test_catboost_keeps_its_settings_when_it_passes_200_rounds(task: Task) -> None:
+    # From 200 rounds on CatBoost chooses other defaults, and refuses a snapshot made under the first.
+    model = trained("catboost", make_problem(task), budget=234)
+    advance_to_the_end(model)
+    assert model.units_done == model.total_units == 18
+
+
 def test_another_booster_in_between_changes_nothing(regression: Problem) -> None:
     alone = trained("xgboost", regression).predict_valid()
     model, other = (build("xgboost", regression.schema, seed=seed) for seed in (0, 1))

@@ -26,7 +26,7 @@ class PlainView(View):
     def __init__(
         self,
         stream: TextIO | None = None,
-        interval_s: float = 2.0,
+        interval_s: float = 10.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._stream = sys.stderr if stream is None else stream

@@ -105,6 +105,7 @@ class Session:
             for family in families
         }
         self._live: dict[str, TrialSpec] = {}
+        self._live_since_s: dict[str, float] = {}
         self._losses: Counter[str] = Counter()
         self._waiting: deque[TrialSpec] = deque()
         self._deadline_s: float | None = None
@@ -211,6 +212,7 @@ class Session:
         if spec.attempt > 1:
             self._store.set_attempt(spec.model, spec.number, spec.attempt)
         self._live[spec.id] = spec
+        self._live_since_s[spec.id] = time.monotonic()
         return spec
 
     def place(self, spec: TrialSpec, placement: Placement) -> None:
@@ -234,7 +236,9 @@ class Session:
         if report.result is not None:
             self._finish(spec, report.result, report)
         elif prune:
-            self._finish(spec, self._pruned(spec), report)
+            # Its checkpoint holds the best state, so that one's score is the trial's.
+            result = Result(Status.PRUNED, report.best_value, report.best_iteration)
+            self._finish(spec, result, report)
         else:
             self._go_on(spec, report)
         return report.is_last or prune
@@ -284,11 +288,6 @@ class Session:
             shutil.rmtree(self._folder.trial(spec.id) / CHECKPOINTS, ignore_errors=True)
         self._live.pop(spec.id)
 
-    def _pruned(self, spec: TrialSpec) -> Result:
-        record = self._store.trial(spec.model, spec.number)
-        best = next((step for step, value in record.values.items() if value == record.value), None)
-        return Result(Status.PRUNED, record.value, best)
-
     def _take_over(self, state: _FamilyState) -> None:
         name = state.family.name
         self._store.add_family(name)
@@ -332,7 +331,14 @@ class Session:
         """Who is next: by trials when they are counted, else by time, so that no slow family eats it."""
         if self._config.search.trials is not None or self._config.search.total_trials is not None:
             return (state.launched, 0)
-        return (min(state.launched, 1), state.total_seconds)
+        return (min(state.launched, 1), state.total_seconds + self._untold_seconds(state))
+
+    def _untold_seconds(self, state: _FamilyState) -> float:
+        """Time of a family's running trials since their start, which they may not have told of yet."""
+        now_s = time.monotonic()
+        live = [spec for spec in self._live.values() if spec.model == state.family.name]
+        untold = (now_s - self._live_since_s[s.id] - state.seconds.get(s.number, 0.0) for s in live)
+        return sum(max(0.0, seconds) for seconds in untold)
 
     def _spec(
         self, model: str, number: int, params: Mapping[str, Any], record: TrialRecord | None = None

@@ -238,7 +238,16 @@ class TrialLoop:
         progress = self._progress
         value = progress.last_value if value_known else None
         logger.info("%s iteration %d: %s", self._spec.id, progress.iteration, value)
-        return Report(progress.iteration, value, progress.train_seconds, checkpoint, result, interrupted)
+        return Report(
+            iteration=progress.iteration,
+            value=value,
+            train_seconds=progress.train_seconds,
+            checkpoint=checkpoint,
+            result=result,
+            interrupted=interrupted,
+            best_value=progress.best_value,
+            best_iteration=progress.best_iteration or None,
+        )
 
     def _relative(self, path: Path) -> str:
         return path.relative_to(self._study_folder).as_posix()

@@ -61,6 +61,8 @@ class Report:
         checkpoint: checkpoint written in this step, relative to the study folder.
         result: how the trial ended, None while it goes on.
         interrupted: the trial was asked to stop, and has a checkpoint to go on from.
+        best_value: validation score of the best state so far, which may lie between two iterations.
+        best_iteration: iteration during which it was reached.
     """
 
     iteration: int
@@ -69,6 +71,8 @@ class Report:
     checkpoint: str | None = None
     result: Result | None = None
     interrupted: bool = False
+    best_value: float | None = None
+    best_iteration: int | None = None
 
     @property
     def is_last(self) -> bool:
