@@ -16,7 +16,7 @@ demo: $(INSTALLED)  ## Tune six families on real data and print the leaderboard.
 
 lint: $(INSTALLED)  ## Style and types.
 	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
+	$(BIN)/ruff format --check models tuning tests benchmarks
 	$(BIN)/mypy
 
 test: lint  ## Lint, types, and every test.

@@ -1,4 +1,4 @@
-"""Models that raise, return NaN, hang or lose their process: each ends in its state, and the study goes on."""
+"""Models that raise, return NaN, hang or lose their process: each ends in its own state."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def faulty(tmp_path_factory: pytest.TempPathFactory, ray_address: str) -> list[d
     storage = tmp_path_factory.mktemp("studies")
     choices = json.dumps({"type": "categorical", "choices": FAULTS})
     ran = tuning(
-        "run", "--data", ABALONE, "--target", "rings", "--models", PROBE, "--trials", "20", "--name", "faulty",
-        "--storage", storage, "--address", ray_address, "--quiet", "--set", "search.sampler=random",
+        "run", "--data", ABALONE, "--target", "rings", "--models", PROBE, "--trials", "20",
+        "--name", "faulty", "--storage", storage, "--address", ray_address, "--quiet", "--set", "search.sampler=random",
         "--set", "pruning.pruner=none", "--set", "resources.trial_time_limit_s=1",
         "--set", f"spaces.probe.fault={choices}",
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""A driver that is killed at any instant loses nothing: killed ten times, and compared with one that was not."""
+"""A driver that is killed at any instant loses nothing: killed ten times, and compared with one in peace."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def _journal_lines(folder: Path) -> int:
 
 
 def _kill_after(process: subprocess.Popen[bytes], folder: Path, lines: int, delay_s: float) -> bool:
-    """SIGKILL the driver once the record has grown by `lines`, and a moment more; False if it ended before."""
+    """SIGKILL the driver once the record has grown by `lines`, and a moment more; False if it ended."""
     goal = _journal_lines(folder) + lines
     while _journal_lines(folder) < goal:
         if process.poll() is not None:

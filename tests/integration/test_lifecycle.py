@@ -17,8 +17,8 @@ from tuning.study import read_header
 def _start(name: str, storage: Path, address: str, *more: str) -> subprocess.Popen[str]:
     """A study of slow trials, running."""
     arguments = [
-        "run", "--data", ABALONE, "--target", "rings", "--models", PROBE, "--name", name, "--storage", storage,
-        "--address", address, "--trials", "4", "--set", "spaces.probe.unit_seconds=0.3",
+        "run", "--data", ABALONE, "--target", "rings", "--models", PROBE, "--name", name,
+        "--storage", storage, "--address", address, "--trials", "4", "--set", "spaces.probe.unit_seconds=0.3",
         "--set", "pruning.pruner=none", *more,
     ]  # fmt: skip
     return subprocess.Popen(command(*arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import sys
 
-import optuna
 import typer
 
 from tuning.cli import _look, _predict, _run
@@ -28,7 +27,6 @@ _predict.register(app)
 def main() -> None:
     """Run the command line; wrong input is one sentence on stderr and exit code 2."""
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s: %(message)s")
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:
         app()
     except InputError as error:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
+
+import optuna
 
 from tuning.config import StudyConfig
 from tuning.execution import WorkerContext, plan_shares, ray_cluster, run_session
@@ -49,7 +52,7 @@ def run_study(study: PreparedStudy, view: View | None = None, *, new_time_budget
     """
     view = view or NullView()
     started_s = time.monotonic()
-    with DriverLock(study.folder.root):
+    with DriverLock(study.folder.root), _quiet_optuna():
         drop_torn_line(study.folder.root)
         store = study.header.open_store(study.folder)
         store.finish_half_written()
@@ -62,6 +65,17 @@ def run_study(study: PreparedStudy, view: View | None = None, *, new_time_budget
             return Outcome(_conclude(study, store), interrupted)
         finally:
             store.close()
+
+
+@contextmanager
+def _quiet_optuna() -> Iterator[None]:
+    """Leave out Optuna's line for every study that it opens; the view tells what matters."""
+    level = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    try:
+        yield
+    finally:
+        optuna.logging.set_verbosity(level)
 
 
 def _tune(study: PreparedStudy, store: Store, view: View, started_s: float, new_time_budget: bool) -> bool:
