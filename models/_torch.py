@@ -287,7 +287,12 @@ class TorchModel(Model[TorchParamsT]):
         if self.params.plateau_patience is None:
             return None
         return ReduceLROnPlateau(
-            self.optimizer, factor=self.params.plateau_factor, patience=self.params.plateau_patience
+            self.optimizer,
+            factor=self.params.plateau_factor,
+            patience=self.params.plateau_patience,
+            # The default is relative, and takes an equal value for a better one where losses are
+            # negative, as those of a maximised metric are.
+            threshold=0.0,
         )
 
     # Rows and predictions.

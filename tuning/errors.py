@@ -7,6 +7,7 @@ from models.errors import TuningError
 __all__ = [
     "ConfigError",
     "DataError",
+    "ExecutionError",
     "InputError",
     "RecordError",
     "StudyFailedError",
@@ -32,3 +33,7 @@ class RecordError(InputError):
 
 class StudyFailedError(TuningError):
     """The study ran, and no trial of it succeeded."""
+
+
+class ExecutionError(TuningError):
+    """Running the trials broke off; the record holds what was reported."""

@@ -20,7 +20,8 @@ def faulty(tmp_path_factory: pytest.TempPathFactory, ray_address: str) -> list[d
     choices = json.dumps({"type": "categorical", "choices": FAULTS})
     ran = tuning(
         "run", "--data", ABALONE, "--target", "rings", "--models", PROBE, "--trials", "20",
-        "--name", "faulty", "--storage", storage, "--address", ray_address, "--quiet", "--set", "search.sampler=random",
+        "--name", "faulty", "--storage", storage, "--address", ray_address, "--quiet",
+        "--set", "search.sampler=random",
         "--set", "pruning.pruner=none", "--set", "resources.trial_time_limit_s=1",
         "--set", f"spaces.probe.fault={choices}",
     )  # fmt: skip

@@ -33,11 +33,24 @@ _TUNE_SETTINGS = {
 
 @dataclass(frozen=True)
 class Shares:
-    """What each trial gets, and how many run at once."""
+    """What each trial gets, and how many run at once.
+
+    Attributes:
+        cpus: CPUs of every trial.
+        gpus: GPUs of a trial whose family uses one, on top.
+        max_concurrent: trials at once.
+        total_gpus: GPUs of the cluster.
+    """
 
     cpus: float
     gpus: float
     max_concurrent: int
+    total_gpus: float = 0.0
+
+    @property
+    def gpu_slots(self) -> int | None:
+        """Trials that can hold their share of the GPUs at once, None when no trial asks for any."""
+        return int(self.total_gpus / self.gpus + 1e-9) if self.gpus else None
 
     @property
     def threads(self) -> int:
@@ -66,7 +79,7 @@ def ray_cluster(address: str) -> Iterator[str | None]:
             log_to_driver=False,
             logging_level=logging.ERROR,
         )
-    except (ConnectionError, ValueError) as error:
+    except (ConnectionError, RuntimeError, ValueError) as error:
         reason = str(error).split("\n")[0]
         raise InputError(
             f"address: no Ray cluster at {address!r} ({reason}); use local to start one."
@@ -89,18 +102,30 @@ def plan_shares(config: ResourceConfig, needs_gpu: bool) -> Shares:
     """
     total = ray.cluster_resources()
     cpus, gpus = float(total.get("CPU", 1)), float(total.get("GPU", 0))
+    most = _largest_node_cpus()
     concurrent = config.max_concurrent or max(1, int(cpus // (config.cpus_per_trial or 1)))
-    share = config.cpus_per_trial or max(1.0, cpus // concurrent)
-    if share > cpus:
+    share = config.cpus_per_trial or min(most, max(1.0, cpus // concurrent))
+    if share > most:
         raise InputError(
-            f"resources.cpus_per_trial: a trial asks for {share:g} CPUs, the cluster has {cpus:g}; lower it."
+            f"resources.cpus_per_trial: a trial asks for {share:g} CPUs, "
+            f"the largest node has {most:g}; lower it."
         )
     gpu_share = _gpu_share(config, gpus if needs_gpu else 0.0, concurrent)
-    return Shares(share, gpu_share, concurrent)
+    return Shares(share, gpu_share, concurrent, gpus)
+
+
+def _largest_node_cpus() -> float:
+    """A trial runs on one node, however many there are."""
+    nodes = [node["Resources"].get("CPU", 0.0) for node in ray.nodes() if node["Alive"]]
+    return float(max(nodes, default=1.0))
 
 
 def _gpu_share(config: ResourceConfig, gpus: float, concurrent: int) -> float:
-    """A GPU fraction with which `concurrent` trials fit on the GPUs; at most eight trials share one."""
+    """The GPUs of a trial that uses one.
+
+    Automatically: one GPU is shared by up to four trials; of several, each trial gets a whole one,
+    because Ray packs fractions onto the first.
+    """
     if config.gpus_per_trial != "auto":
         if config.gpus_per_trial > gpus > 0:
             raise InputError(
@@ -108,7 +133,6 @@ def _gpu_share(config: ResourceConfig, gpus: float, concurrent: int) -> float:
                 f"the cluster has {gpus:g}; lower it."
             )
         return float(config.gpus_per_trial) if gpus else 0.0
-    if not gpus:
+    if gpus < 1:
         return 0.0
-    per_gpu = min(8, max(1, -(-concurrent // int(gpus))))
-    return 1.0 / per_gpu
+    return 1.0 if gpus > 1 else 1.0 / min(4, concurrent)

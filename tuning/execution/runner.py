@@ -12,8 +12,10 @@ from types import FrameType
 from typing import Any
 
 from ray import tune
+from ray.tune import TuneError
 from ray.tune.experiment import Trial
 
+from tuning.errors import ExecutionError
 from tuning.execution.bridge import SessionClock, SessionScheduler, SessionSearcher
 from tuning.execution.cluster import Shares
 from tuning.execution.controller import study_controller
@@ -66,9 +68,19 @@ def run_session(
             ),
         )
         with study_controller():
-            tuner.fit()
+            _fit(tuner)
     folder.stop_file.unlink(missing_ok=True)
     return stopped.is_set()
+
+
+def _fit(tuner: tune.Tuner) -> None:
+    try:
+        tuner.fit()
+    except TuneError as error:
+        reason = str(error).strip().splitlines()[-1]
+        raise ExecutionError(
+            f"Ray Tune stopped: {reason}; what was recorded is safe, resume the study."
+        ) from error
 
 
 def _resources(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import faulthandler
 import logging
+import sys
 import time
 import traceback
 from collections.abc import Mapping
@@ -15,8 +16,10 @@ import ray
 from ray import tune
 
 from models import Task
+from tuning.errors import InputError
 from tuning.families import load_model
 from tuning.metrics import get_metric
+from tuning.session import STUDY_FILE
 from tuning.store import Placement, Result, Status
 from tuning.trial import FoldRows, Report, TrialLoop, TrialSpec
 
@@ -98,11 +101,21 @@ class StudyTrainable(tune.Trainable):  # type: ignore[misc]
         self._spec = spec
         self._loop: TrialLoop | None = None
         self._folder = self._context.study_folder / "trials" / spec.id
+        self._check_folder()
         self._folder.mkdir(parents=True, exist_ok=True)
         self._open_log()
         gpus = tuple(str(gpu) for gpu in ray.get_gpu_ids())
         device = "cuda" if gpus else "cpu"
         self._placement = Placement(ray.util.get_node_ip_address(), device, gpus)
+        _free_gpu_memory()
+
+    def _check_folder(self) -> None:
+        folder = self._context.study_folder
+        if not (folder / STUDY_FILE).is_file():
+            node = ray.util.get_node_ip_address()
+            raise InputError(
+                f"The node {node} does not see the study folder {folder}: put it on a shared disk."
+            )
 
     def _run_step(self) -> Report:
         """One iteration. Here is the edge of a trial: what a model raises is recorded, not passed on."""
@@ -113,7 +126,7 @@ class StudyTrainable(tune.Trainable):  # type: ignore[misc]
         except Exception as error:
             trace = traceback.format_exc()
             logging.getLogger(__name__).error("%s failed:\n%s", self._spec.id, trace)
-            if _is_cuda_error(error):
+            if self._placement.device == "cuda" and _is_cuda_error(error):
                 raise WorkerPoisonedError(trace) from error
             return Report(0, None, self._seconds, result=Result(Status.FAILED, error=trace))
 
@@ -168,5 +181,17 @@ class StudyTrainable(tune.Trainable):  # type: ignore[misc]
             handler.close()
 
 
-def _is_cuda_error(error: Exception) -> bool:
-    return isinstance(error, RuntimeError) and "CUDA" in str(error)
+def _free_gpu_memory() -> None:
+    """Give back what the last trial's network left in torch's cache; other libraries need it."""
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_initialized():
+        torch.cuda.empty_cache()
+
+
+def _is_cuda_error(error: BaseException | None) -> bool:
+    """Whether a CUDA error stands somewhere in the chain; the libraries wrap them in types of their own."""
+    while error is not None:
+        if "cuda" in str(error).casefold():
+            return True
+        error = error.__cause__ or error.__context__
+    return False

@@ -1,0 +1,44 @@
+"""Scheduling on two GPUs; `ray.init(num_gpus=2)` stands in for the cards, so nothing is computed on them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import ray
+
+from tests.conftest import ROOT
+from tests.integration.command import ABALONE, PROBE
+from tuning import Study
+
+GPU_PROBE = ROOT / "tests" / "families" / "gpu_probe.py"
+
+
+@pytest.fixture
+def two_gpus() -> Iterator[None]:
+    ray.init(
+        num_cpus=4, num_gpus=2, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR
+    )
+    yield
+    ray.shutdown()
+
+
+@pytest.mark.usefixtures("two_gpus")
+def test_both_gpus_are_used_and_cpu_trials_run_beside_them(tmp_path: Path) -> None:
+    study = Study(
+        "cards", data=ABALONE, target="rings", models=[str(GPU_PROBE), str(PROBE)], trials=6,
+        storage=tmp_path, quiet=True, pruner="none", spaces={"probe": {"unit_seconds": 0.1}},
+    )  # fmt: skip
+    board = study.run().leaderboard()
+    assert (board["status"] == "completed").all()
+    on_gpu = board[board["model"] == "gpu_probe"]
+    assert {tuple(gpus) for gpus in on_gpu["gpus"]} == {("0",), ("1",)}
+    assert (on_gpu["device"] == "cuda").all()
+    on_cpu = board[board["model"] == "probe"]
+    assert all(len(gpus) == 0 for gpus in on_cpu["gpus"])
+    spans = [(row.started_at, row.ended_at) for row in board.itertuples()]
+    most = max(sum(start <= moment < end for start, end in spans) for moment, _ in spans)
+    assert most == 4, "two trials on GPUs and two on CPUs ran at once"
+    assert not study.audit()
