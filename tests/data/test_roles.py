@@ -234,6 +234,24 @@ def test_unnamed_row_counter_is_dropped_and_a_named_one_is_pointed_at() -> None:
     assert any("looks like a row number" in note for note in data.notes)
 
 
+def test_whole_numbers_with_few_levels_are_pointed_at() -> None:
+    codes = prepared(np.arange(N) % 5)
+    assert codes.roles["x"] == "numeric"
+    assert any("data.roles.NAME=categorical" in note and "'x'" in note for note in codes.notes)
+
+
+@pytest.mark.parametrize("column", [np.arange(N) % 2, np.arange(N) * 7, np.arange(N) % 5 * 0.5])
+def test_truth_values_counts_and_fractions_are_not_pointed_at(column: object) -> None:
+    assert not any("data.roles.NAME" in note for note in prepared(column).notes)
+
+
+def test_a_table_of_grades_is_not_pointed_at_column_by_column() -> None:
+    grades = {f"g{k}": (np.arange(N) + k) % 5 for k in range(12)}
+    frame = pd.DataFrame({**grades, "y": np.arange(N) * 1.5})
+    data = prepare(frame, DataConfig(path="t.csv", target="y"), TargetConfig(), SplitConfig(), None, seed=0)
+    assert not any("data.roles.NAME" in note for note in data.notes)
+
+
 def test_constant_with_gaps_is_kept() -> None:
     data = prepared([5.0, None] * (N // 2))
     assert data.roles["x"] == "numeric"

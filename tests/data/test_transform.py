@@ -170,6 +170,14 @@ def test_new_rows_need_no_target_and_ignore_extra_columns(data: PreparedData) ->
     assert applied.weight is None
 
 
+def test_new_rows_need_no_weights_but_rows_to_train_on_do(data: PreparedData) -> None:
+    transform = data.folds[0].transform
+    blank = table().assign(weight=np.nan)
+    assert_equal(transform.apply(blank), transform.apply(table()))
+    with pytest.raises(DataError, match="The weight column 'weight' must hold numbers of 0 or more"):
+        transform.weights(blank)
+
+
 def test_each_row_is_read_by_itself(data: PreparedData) -> None:
     frame, transform = table(), data.folds[0].transform
     whole = transform.apply(frame)

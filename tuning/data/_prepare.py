@@ -158,7 +158,8 @@ def _fold(work: _Work, parts: Parts) -> tuple[Fold, Sequence[str]]:
 
 
 def _table(work: _Work, transform: TableTransform, rows: npt.NDArray[np.intp]) -> Table:
-    return replace(transform.apply(work.features.iloc[rows]), target=work.target.values[rows])
+    frame = work.features.iloc[rows]
+    return replace(transform.apply(frame), target=work.target.values[rows], weight=transform.weights(frame))
 
 
 def _check_columns(frame: pd.DataFrame, data: DataConfig, split: SplitConfig) -> None:

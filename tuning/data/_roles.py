@@ -21,6 +21,9 @@ _FEW_LEVELS = 20
 _NAMES_IN_A_NOTE = 8
 _SPLIT_LABELS = frozenset({"train", "training", "valid", "validation", "val", "dev", "test", "testing"})
 _AS_IDENTIFIER = "dropped as an identifier, with another value in nearly every row (keep it by a role)"
+_AS_FEW_INTEGERS = (
+    "read as numbers, whole ones with few levels (set data.roles.NAME=categorical where they are codes)"
+)
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,9 @@ def _notes(decisions: Iterable[Decision]) -> tuple[str, ...]:
     for decision in decisions:
         if decision.remark:
             names[decision.remark].append(repr(decision.spec.name))
-    return tuple(f"{_listed(columns)}: {remark}." for remark, columns in names.items())
+    if len(names[_AS_FEW_INTEGERS]) > _NAMES_IN_A_NOTE:  # A table of counts or grades: no hint, but noise.
+        names[_AS_FEW_INTEGERS] = []
+    return tuple(f"{_listed(columns)}: {remark}." for remark, columns in names.items() if columns)
 
 
 def _listed(names: list[str]) -> str:
@@ -170,7 +175,15 @@ def _inferred(column: pd.Series[Any]) -> Decision:
         return _inferred_from_words(column)
     if _counts_rows(column):
         return _row_number(spec)
-    return Decision(spec)
+    return Decision(spec, _AS_FEW_INTEGERS if _may_be_codes(column) else "")
+
+
+def _may_be_codes(column: pd.Series[Any]) -> bool:
+    """Whether whole numbers repeat as codes do; 0 and 1 alone read the same either way."""
+    if not types.is_integer_dtype(column.dtype):
+        return False
+    levels = set(column.dropna().unique())
+    return len(levels) <= min(_FEW_LEVELS, len(column) // 2) and not levels <= {0, 1}
 
 
 def _counts_rows(column: pd.Series[Any]) -> bool:

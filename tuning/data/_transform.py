@@ -54,7 +54,7 @@ class TableTransform:
     classes: tuple[ClassLabel, ...] = ()
 
     def apply(self, frame: pd.DataFrame) -> Table:
-        """The features of n rows, and their weights where the frame has that column; no target.
+        """The features of n rows; neither their target nor their weights.
 
         Columns that training did not use are ignored; categories unseen in training have code -1.
 
@@ -69,8 +69,16 @@ class TableTransform:
             categorical=codes,
             embedding=self._embedding(frame),
             dense=self.dense.apply(numbers, codes, self.schema.cardinalities),
-            weight=_weights(self.columns, frame),
         )
+
+    def weights(self, frame: pd.DataFrame) -> npt.NDArray[np.float64] | None:
+        """(n,) weights of rows to train or score on, None without such a column.
+
+        Raises:
+            DataError: a weight is missing, negative or not a number, or all are 0.
+        """
+        names = [spec.name for spec in _columns.with_role(self.columns, ColumnRole.WEIGHT)]
+        return _weights(frame[names[0]]) if names else None
 
     def labels(self, predictions: npt.NDArray[Any]) -> pd.DataFrame:
         """Outputs of `Model.predict` as columns for a person.
@@ -210,16 +218,12 @@ def _with_encoders(transform: TableTransform, frame: pd.DataFrame, seed: int) ->
     return replace(transform, vectors=imputer, dense=dense, schema=schema)
 
 
-def _weights(columns: Sequence[ColumnSpec], frame: pd.DataFrame) -> npt.NDArray[np.float64] | None:
-    """(n,) row weights, None without such a column."""
-    specs = [spec for spec in _columns.with_role(columns, ColumnRole.WEIGHT) if spec.name in frame.columns]
-    if not specs:
-        return None
-    weights = as_numbers(frame[specs[0].name])
+def _weights(column: pd.Series[Any]) -> npt.NDArray[np.float64]:
+    weights = as_numbers(column)
     bad = ~(weights >= 0)
     if bad.any() or (len(weights) and weights.sum() == 0):
         raise DataError(
-            f"The weight column {specs[0].name!r} must hold numbers of 0 or more, not all 0: "
+            f"The weight column {column.name!r} must hold numbers of 0 or more, not all 0: "
             f"{int(bad.sum())} of {len(weights)} rows do not."
         )
     return weights
