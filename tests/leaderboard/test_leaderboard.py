@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tuning.errors import RecordError
-from tuning.leaderboard import Leaderboard, build_leaderboard
+from tuning.leaderboard import Leaderboard, build_leaderboard, choose_trial
 from tuning.metrics import Direction
 from tuning.store import Placement, Status, TrialRecord
 
@@ -232,10 +232,38 @@ def test_table_shows_all_rows_when_asked() -> None:
 
 
 def test_top_limits_the_ranked_rows_and_says_so() -> None:
-    text = render(mixed_board().table(top=1))
+    records = [make_record("lightgbm", number, float(number)) for number in range(4)]
+    text = render(build(*records).table(top=2))
     assert "lightgbm-0001" in text
-    assert "xgboost-0000" not in text
-    assert "1 of 3 ranked trials shown" in text
+    assert "lightgbm-0002" not in text
+    assert "2 of 4 ranked trials shown" in text
+
+
+def test_top_never_hides_a_family() -> None:
+    records = [make_record("lightgbm", number, float(number)) for number in range(5)]
+    board = build(*records, make_record("xgboost", 0, 9.0), make_record("xgboost", 1, 8.0), *_failed("tcn"))
+    text = render(board.table(top=2))
+    assert [trial for trial in trials(board) if trial in text] == [
+        "lightgbm-0000", "lightgbm-0001", "xgboost-0001",
+    ]  # fmt: skip
+    assert "3 of 7 ranked trials shown" in text
+    assert "no score yet: tcn" in text
+    assert trials(board.select(2)) == ["lightgbm-0000", "lightgbm-0001", "xgboost-0001"]
+    assert trials(board.select(2, show_all=True))[-1] == "tcn-0000"
+    assert trials(board.select(show_all=True)) == trials(board)
+
+
+def _failed(model: str) -> list[TrialRecord]:
+    return [make_record(model, 0, None, status=Status.FAILED, error="out of memory")]
+
+
+def test_a_trial_is_chosen_by_rank_family_or_id() -> None:
+    board = mixed_board()
+    assert choose_trial(board, "best") == ("lightgbm", 1)
+    assert choose_trial(board, "xgboost") == ("xgboost", 0)
+    assert choose_trial(board, "lightgbm-0000") == ("lightgbm", 0)
+    with pytest.raises(RecordError, match="no trial 'tcn' with a score: choose best, a family"):
+        choose_trial(board, "tcn")
 
 
 def test_table_rounds_to_five_digits_and_shows_a_dash_for_no_test() -> None:
@@ -274,4 +302,4 @@ def test_markdown_is_a_table_with_its_notes() -> None:
     assert lines[4] == "| 1 | ★ a | a-0000 | completed | 1.0000 | – | 27 | 1m15s | act=x\\|y |"
     assert "1 failed not shown; --all shows them" in lines[-1]
     assert "a-0001" in board.to_markdown(show_all=True)
-    assert "a-0000" not in board.to_markdown(top=0)
+    assert "a-0000" in board.to_markdown(top=1)

@@ -4,100 +4,33 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from pydantic import TypeAdapter, ValidationError
 from rich.table import Table
 
 from tuning.errors import RecordError
-from tuning.leaderboard import _frame, _table
-from tuning.metrics import Direction
-from tuning.store import Status
+from tuning.leaderboard._frame import to_frame
+from tuning.leaderboard._rows import Ranking
+from tuning.leaderboard._table import select_rows, to_markdown, to_table
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
 @dataclass(frozen=True)
-class LeaderboardRow:
-    """One trial of a leaderboard.
+class Leaderboard(Ranking):
+    """All trials of a study, and how they are written and shown."""
 
-    Attributes:
-        rank: place from 1, None for a trial that is not ranked.
-        model: family name.
-        trial: the trial's id, `lightgbm-0007`.
-        valid: best validation score, None without a finite one.
-        test: the same metric on the test rows, None where it was not computed. It never ranks.
-        metrics: `train`, `valid` and `test`, each with all metrics by name.
-        params: hyperparameters, as the model takes them.
-        iterations: iterations reported.
-        seconds: time spent training and evaluating.
-        started_at: ISO 8601.
-        ended_at: ISO 8601.
-        node: name of the machine.
-        device: `cpu` or `cuda`.
-        gpus: ids of the GPUs that Ray assigned.
-        checkpoint: folder relative to the study folder.
-        error: why the trial failed or diverged.
-        number: number within the family, from 0.
-        best_of_family: whether it is the best ranked trial of its family.
-    """
+    def select(self, top: int | None = None, *, show_all: bool = False) -> Self:
+        """The leaderboard with some of its rows.
 
-    rank: int | None
-    model: str
-    trial: str
-    status: Status
-    valid: float | None
-    test: float | None
-    metrics: Mapping[str, Mapping[str, float | None]]
-    params: Mapping[str, Any]
-    iterations: int
-    seconds: float
-    started_at: str | None
-    ended_at: str | None
-    node: str
-    device: str
-    gpus: tuple[str, ...]
-    checkpoint: str | None
-    error: str | None
-    number: int
-    best_of_family: bool = False
-
-
-@dataclass(frozen=True)
-class Leaderboard:
-    """All trials of a study: ranked rows first, unranked ones last.
-
-    Attributes:
-        study: name of the study.
-        task: kind of target.
-        metric: name of the metric that ranks, on the validation rows.
-        direction: whether low or high values of it are better.
-        rows: one a trial.
-    """
-
-    study: str
-    task: str
-    metric: str
-    direction: Direction
-    rows: tuple[LeaderboardRow, ...]
-
-    @property
-    def best(self) -> LeaderboardRow | None:
-        """The row of rank 1, None when nothing is ranked."""
-        return self.rows[0] if self.ranked else None
-
-    @property
-    def ranked(self) -> tuple[LeaderboardRow, ...]:
-        """The rows that have a rank, best first."""
-        return tuple(row for row in self.rows if row.rank is not None)
-
-    @property
-    def unranked(self) -> tuple[LeaderboardRow, ...]:
-        """The rows without a rank."""
-        return tuple(row for row in self.rows if row.rank is None)
+        Args:
+            top: number of ranked rows, to which the best of each family is added; None: all.
+            show_all: unranked rows too.
+        """
+        return dataclasses.replace(self, rows=select_rows(self, top, show_all))
 
     def to_json(self) -> str:
         """The content of `leaderboard.json`: strict JSON, null for what is missing or not finite."""
@@ -123,7 +56,7 @@ class Leaderboard:
         Columns are nullable (`Int64`, `Float64`, `boolean`), so that a hyperparameter which only some
         families have stays an integer.
         """
-        return _frame.to_frame(self)
+        return to_frame(self)
 
     def to_csv(self) -> str:
         """The content of `leaderboard.csv`: the rows of `to_frame` at full precision."""
@@ -133,16 +66,16 @@ class Leaderboard:
         """A GitHub table of the ranked rows, and a line on what it leaves out.
 
         Args:
-            top: number of ranked rows; None: all.
+            top: number of ranked rows, to which the best of each family is added; None: all.
             show_all: unranked rows too.
         """
-        return _table.to_markdown(self, top, show_all)
+        return to_markdown(self, top, show_all)
 
     def table(self, top: int | None = None, show_all: bool = False) -> Table:
         """A table for the terminal, its hyperparameters cut to the width.
 
         Args:
-            top: number of ranked rows; None: all.
+            top: number of ranked rows, to which the best of each family is added; None: all.
             show_all: unranked rows too.
         """
-        return _table.to_table(self, top, show_all)
+        return to_table(self, top, show_all)

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from tuning.leaderboard._board import Leaderboard, LeaderboardRow
+from tuning.leaderboard._board import Leaderboard
+from tuning.leaderboard._rows import LeaderboardRow
 from tuning.metrics import Direction
 from tuning.store import Metrics, TrialRecord
 

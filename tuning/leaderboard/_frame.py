@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
-if TYPE_CHECKING:
-    from tuning.leaderboard._board import Leaderboard, LeaderboardRow
+from tuning.leaderboard._rows import LeaderboardRow, Ranking
 
 _COLUMNS = (
     "rank", "model", "trial", "status", "valid", "test", "best_of_family", "number", "iterations", "seconds",
@@ -17,7 +16,7 @@ _COLUMNS = (
 )  # fmt: skip
 
 
-def to_frame(board: Leaderboard) -> pd.DataFrame:
+def to_frame(board: Ranking) -> pd.DataFrame:
     """One row a trial: the fields, then `metrics.<part>.<name>`, then `params.<name>`."""
     rows = [_flat(row) for row in board.rows]
     metrics = _names(rows, "metrics.")

@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rich import box
 from rich.table import Table
 from rich.text import Text
 
 from tuning.config.duration import format_duration
+from tuning.leaderboard._rows import LeaderboardRow, Ranking
 from tuning.leaderboard.number import format_number
 from tuning.metrics import Direction
 from tuning.store import Status
-
-if TYPE_CHECKING:
-    from tuning.leaderboard._board import Leaderboard, LeaderboardRow
 
 _STAR = "★"
 _HEADER = ("rank", "model", "trial", "status", "valid", "test", "iter", "time", "params")
@@ -41,7 +39,7 @@ class _Selection:
     caption: str
 
 
-def to_table(board: Leaderboard, top: int | None, show_all: bool) -> Table:
+def to_table(board: Ranking, top: int | None, show_all: bool) -> Table:
     """The table for the terminal: hyperparameters and model names give way when it is too wide."""
     selection = _select(board, top, show_all)
     table = Table(
@@ -65,7 +63,7 @@ def to_table(board: Leaderboard, top: int | None, show_all: bool) -> Table:
     return table
 
 
-def to_markdown(board: Leaderboard, top: int | None, show_all: bool) -> str:
+def to_markdown(board: Ranking, top: int | None, show_all: bool) -> str:
     """The table for a GitHub page."""
     selection = _select(board, top, show_all)
     names = _telling_params(board.rows)
@@ -75,17 +73,28 @@ def to_markdown(board: Leaderboard, top: int | None, show_all: bool) -> str:
     return "\n".join([*lines, *map(_markdown_line, rows), "", selection.caption]).rstrip() + "\n"
 
 
-def _title(board: Leaderboard) -> str:
+def _title(board: Ranking) -> str:
     better = "lower" if board.direction is Direction.MINIMIZE else "higher"
     return f"{board.study}: {board.metric}, {better} is better"
 
 
-def _select(board: Leaderboard, top: int | None, show_all: bool) -> _Selection:
-    ranked = board.ranked[:top]
-    rows = (*ranked, *board.unranked) if show_all else ranked
-    notes = [f"{_STAR} best of its family"] if ranked else ["No trial has a score yet"]
-    if len(ranked) < len(board.ranked):
-        notes.append(f"{len(ranked)} of {len(board.ranked)} ranked trials shown")
+def select_rows(board: Ranking, top: int | None, show_all: bool) -> tuple[LeaderboardRow, ...]:
+    """The first `top` ranked rows and the best one of each family; with `show_all` the unranked ones too."""
+    ranked = board.ranked
+    if top is not None:
+        ranked = tuple(row for place, row in enumerate(ranked) if place < top or row.best_of_family)
+    return (*ranked, *board.unranked) if show_all else ranked
+
+
+def _select(board: Ranking, top: int | None, show_all: bool) -> _Selection:
+    rows = select_rows(board, top, show_all)
+    shown = sum(row.rank is not None for row in rows)
+    notes = [f"{_STAR} best of its family"] if shown else ["No trial has a score yet"]
+    scoreless = {row.model for row in board.rows} - {row.model for row in board.ranked}
+    if shown and scoreless:
+        notes.append(f"no score yet: {', '.join(sorted(scoreless))}")
+    if shown < len(board.ranked):
+        notes.append(f"{shown} of {len(board.ranked)} ranked trials shown")
     if board.unranked and not show_all:
         notes.append(f"{_count_unranked(board.unranked)} not shown; --all shows them")
     return _Selection(rows, "\n".join(notes))
