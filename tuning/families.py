@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 from models import ModelClass, Task, family_names, load_family, load_family_file
 from models.errors import ModelError
+from tuning.config.explain import closest, full_stop
 from tuning.errors import ConfigError
 from tuning.space import Space, check_against_model, load_space
 
@@ -77,14 +77,11 @@ def _expand(names: Sequence[str], task: Task, place: str) -> list[str]:
         elif name.endswith(".py") or name in family_names():
             expanded.append(name)
         else:
-            raise ConfigError(f"{place}: there is no model {name!r}{_offer(name)}.")
+            offer = closest(name, [ALL, *family_names()])
+            raise ConfigError(
+                full_stop(f"{place}: there is no model {name!r}, nor is it the path of a .py file{offer}")
+            )
     return list(dict.fromkeys(expanded))
-
-
-def _offer(name: str) -> str:
-    near = difflib.get_close_matches(name, family_names(), n=1)
-    meant = f", did you mean {near[0]}" if near else ""
-    return f"{meant}; choose from {', '.join(family_names())}, all, or the path of a .py file"
 
 
 def _refuse_twins(families: Sequence[Family], place: str) -> None:

@@ -13,9 +13,11 @@ from tuning.config import (
     StudyConfig,
     apply_settings,
     read_study_file,
+    set_entry,
     validate_config,
 )
 from tuning.config.duration import format_duration, parse_duration_s
+from tuning.config.url import expand_variables, has_password, mask_password
 from tuning.errors import ConfigError, InputError
 
 BASE: dict[str, Any] = {"name": "demo", "data": {"path": "a.csv", "target": "y"}}
@@ -82,7 +84,8 @@ def test_a_configuration_cannot_be_changed() -> None:
         ({"models": []}, "models", ["at least 1"]),
         ({"models": 5}, "models", ["not 5"]),
         ({"spaces": {"lightgbm": 5}}, "spaces.lightgbm", ["not 5"]),
-        ({"address": "foo bar"}, "address", ["local, auto, ray://HOST:PORT", "not 'foo bar'"]),
+        ({"address": "foo bar"}, "address", ["local, auto or HOST:PORT", "not 'foo bar'"]),
+        ({"address": "ray://head:10001"}, "address", ["on the cluster's head", "--address auto"]),
         ({"name": "a/b"}, "name", ["letters, digits", "not 'a/b'"]),
         ({"name": "../up"}, "name", ["not '../up'"]),
         ({"name": ".hidden"}, "name", ["not '.hidden'"]),
@@ -100,7 +103,19 @@ def test_a_refusal_names_place_rule_value_and_choices(
 
 
 def test_further_problems_are_counted() -> None:
-    assert "(1 more like it)" in refusal(search={"trials": 0, "seed": -1})
+    assert "(and 1 more problem)." in refusal(search={"trials": 0, "seed": -1})
+    message = refusal(search={"trials": 0, "seed": -1, "startup_trials": 0})
+    assert message.count("(and 2 more problems).") == 1
+
+
+def test_a_value_from_an_option_is_refused_by_the_option() -> None:
+    given_by = {"search.trials": "--trials", "data": "--set data"}
+    with pytest.raises(ConfigError, match=r"^--trials: .* not 0\.$"):
+        validate_config({**BASE, "search": {"trials": 0}}, "study.yaml", given_by)
+    with pytest.raises(ConfigError, match=r"^--set data\.tarjet: "):
+        validate_config({**BASE, "data": {"path": "a", "tarjet": "y"}}, "study.yaml", given_by)
+    with pytest.raises(ConfigError, match=r"^study\.yaml\.search\.seed: "):
+        validate_config({**BASE, "search": {"seed": -1}}, "study.yaml", given_by)
 
 
 def test_every_configuration_error_is_wrong_input() -> None:
@@ -203,6 +218,47 @@ def test_settings_that_cannot_be_read(setting: str, words: str) -> None:
     with pytest.raises(ConfigError, match=words) as caught:
         apply_settings(BASE, [setting])
     assert "--set" in str(caught.value)
+
+
+def test_an_empty_section_of_a_study_file_is_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "s.yaml"
+    path.write_text("name: demo\nsearch:\nmetric: mae\n", encoding="utf-8")
+    assert read_study_file(path) == {"name": "demo", "metric": "mae"}
+
+
+def test_an_entry_is_set_through_empty_sections_but_not_through_values() -> None:
+    raw: dict[str, Any] = {"data": "file.csv", "search": None}
+    set_entry(raw, "search.trials", 3)
+    assert raw["search"] == {"trials": 3}
+    with pytest.raises(ConfigError, match=r"^data\.target: data is a value, not a section"):
+        set_entry(raw, "data.target", "y")
+
+
+def test_a_database_password_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PGPASSWORD", "se$cret")
+    url = "postgresql://ann:${PGPASSWORD}@db/tuning"
+    assert expand_variables(url) == "postgresql://ann:se$cret@db/tuning"
+    monkeypatch.delenv("PGPASSWORD")
+    with pytest.raises(ConfigError, match=r"storage\.url: the environment variable PGPASSWORD is not set"):
+        expand_variables(url)
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("postgresql://ann:secret@db:5432/x", "postgresql://ann:***@db:5432/x"),
+        ("postgresql://ann:se@cr:et@db/x", "postgresql://ann:***@db/x"),
+        (
+            "postgresql://db/x?user=ann&password=secret&port=1",
+            "postgresql://db/x?user=ann&password=***&port=1",
+        ),
+        ("postgresql://ann@db:5432/x", "postgresql://ann@db:5432/x"),
+        ("sqlite:///studies/record.db", "sqlite:///studies/record.db"),
+    ],
+)
+def test_a_database_url_is_shown_without_its_password(url: str, shown: str) -> None:
+    assert mask_password(url) == shown
+    assert has_password(url) == (url != shown)
 
 
 def test_there_is_no_such_study_file(tmp_path: Path) -> None:

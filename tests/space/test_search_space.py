@@ -243,7 +243,7 @@ def test_a_family_may_come_from_a_file() -> None:
 @pytest.mark.parametrize(
     ("names", "changes", "words"),
     [
-        (["lightgmb"], {}, "models: there is no model 'lightgmb', did you mean lightgbm"),
+        (["lightgmb"], {}, "models: there is no model 'lightgmb'.*; did you mean lightgbm"),
         (["nope.py"], {}, "models: There is no model file"),
         ([PROBE], {"prob": {}}, r"spaces\.prob: the study has no such model; it has probe"),
         ([PROBE], {"probe": {"lvl": 1}}, r"spaces\.probe\.lvl: there is no such hyperparameter"),

@@ -1,6 +1,6 @@
 """The configuration of a study: one frozen, validated object."""
 
-from tuning.config._load import apply_settings, read_study_file, validate_config
+from tuning.config._load import apply_settings, read_study_file, set_entry, validate_config
 from tuning.config._study import (
     Address,
     PrunerName,
@@ -23,5 +23,6 @@ __all__ = [
     "StudyConfig",
     "apply_settings",
     "read_study_file",
+    "set_entry",
     "validate_config",
 ]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import yaml
@@ -16,7 +17,7 @@ from tuning.errors import ConfigError
 
 
 def read_study_file(path: Path) -> dict[str, Any]:
-    """The raw settings of a study file.
+    """The raw settings of a study file; a section without entries counts as left out.
 
     Raises:
         ConfigError: no such file, not YAML, or not a mapping.
@@ -24,14 +25,42 @@ def read_study_file(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise ConfigError(f"There is no study file {path}: give a YAML file, or --data and --target.")
     try:
-        raw = yaml.safe_load(path.read_text())
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} is not valid YAML: {' '.join(str(error).split())}.") from error
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}.") from error
     if not isinstance(raw, dict):
         raise ConfigError(f"{path} must hold keys and values such as 'metric: rmse', not {raw!r}.")
-    return raw
+    return {key: value for key, value in raw.items() if value is not None}
+
+
+def set_entry(raw: dict[str, Any], key: str | Sequence[str], value: Any) -> None:
+    """Set an entry of nested sections in place; sections that are missing or empty are made.
+
+    Args:
+        raw: the sections.
+        key: dotted, or its parts where a name holds a dot itself.
+        value: of the entry.
+
+    Raises:
+        ConfigError: the key goes through a value.
+
+    >>> raw = {"search": None}
+    >>> set_entry(raw, "search.trials", 5)
+    >>> set_entry(raw, ("data", "roles", "a.b"), "drop")
+    >>> raw
+    {'search': {'trials': 5}, 'data': {'roles': {'a.b': 'drop'}}}
+    """
+    *path, last = key.split(".") if isinstance(key, str) else key
+    section = raw
+    for part in path:
+        if section.get(part) is None:  # An empty section of a file reads as null.
+            section[part] = {}
+        section = section[part]
+        if not isinstance(section, dict):
+            raise ConfigError(f"{'.'.join([*path, last])}: {part} is a value, not a section.")
+    section[last] = value
 
 
 def apply_settings(raw: Mapping[str, Any], settings: Iterable[str]) -> dict[str, Any]:
@@ -48,7 +77,10 @@ def apply_settings(raw: Mapping[str, Any], settings: Iterable[str]) -> dict[str,
         key, equals, text = setting.partition("=")
         if not equals or not key:
             raise ConfigError(f"--set {setting}: write key.path=value, as in --set search.trials=50.")
-        _set(result, key, _parse(setting, text))
+        try:
+            set_entry(result, key, _parse(setting, text))
+        except ConfigError as error:
+            raise ConfigError(f"--set {error}") from error
     return result
 
 
@@ -56,22 +88,18 @@ def _parse(setting: str, text: str) -> Any:
     try:
         return yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise ConfigError(f"--set {setting}: the value is not valid YAML; quote it.") from error
+        raise ConfigError(f"{setting}: the value is not valid YAML; quote it.") from error
 
 
-def _set(target: dict[str, Any], key: str, value: Any) -> None:
-    *path, last = key.split(".")
-    for part in path:
-        if target.get(part) is None:  # An empty section of the file reads as null.
-            target[part] = {}
-        target = target[part]
-        if not isinstance(target, dict):
-            raise ConfigError(f"--set {key}: {part} is a value, not a section.")
-    target[last] = value
-
-
-def validate_config(raw: Mapping[str, Any], place: str) -> StudyConfig:
+def validate_config(
+    raw: Mapping[str, Any], place: str, given_by: Mapping[str, str] = MappingProxyType({})
+) -> StudyConfig:
     """The validated configuration.
+
+    Args:
+        raw: the sections.
+        place: where they come from, for messages.
+        given_by: dotted key -> the option that its value came from, for messages.
 
     Raises:
         ConfigError: one sentence with place, key, rule, value and valid choices.
@@ -80,7 +108,7 @@ def validate_config(raw: Mapping[str, Any], place: str) -> StudyConfig:
     try:
         return StudyConfig.model_validate(raw)
     except ValidationError as error:
-        raise ConfigError(explain(error, place, StudyConfig)) from error
+        raise ConfigError(explain(error, place, StudyConfig, given_by)) from error
 
 
 _BOOLEAN_KEYS = frozenset({"data.drop_missing_target"})

@@ -113,9 +113,11 @@ class StorageConfig(_Section):
     """Where the study lives.
 
     Attributes:
-        folder: folder that holds the study folders.
+        folder: folder that holds the study folders; relative to the working directory, also in a study
+            file.
         url: database for the record (postgresql://, mysql://, sqlite://); None: a journal file in the
-            study folder.
+            study folder. `${NAME}` stands for an environment variable, read whenever the record is opened,
+            which keeps a password out of the study's files.
     """
 
     folder: str = "studies"
@@ -123,8 +125,13 @@ class StorageConfig(_Section):
 
 
 def _check_address(value: str) -> str:
-    if not re.fullmatch(r"local|auto|ray://.+|[\w.-]+:\d+", value):
-        raise ValueError(f"an address is local, auto, ray://HOST:PORT or HOST:PORT, not {value!r}")
+    if value.startswith("ray://"):
+        raise ValueError(
+            f"{value} would run the study away from its folder; "
+            "run it on the cluster's head with --address auto"
+        )
+    if not re.fullmatch(r"local|auto|[\w.-]+:\d+", value):
+        raise ValueError(f"an address is local, auto or HOST:PORT, not {value!r}")
     return value
 
 
@@ -139,7 +146,8 @@ class StudyConfig(_Section):
         metric: what is searched on; None: the task's default.
         models: families by name, or paths of model files.
         spaces: per family, changes of its search space.
-        address: `local` starts Ray here, `auto` joins a running cluster.
+        address: `local` starts Ray here, `auto` joins the running cluster of this machine, `HOST:PORT` the
+            one with that head.
     """
 
     name: str

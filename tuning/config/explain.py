@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import types
 import typing
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
 from typing import Any
 
@@ -31,21 +31,46 @@ def closest(word: str, known: Iterable[str]) -> str:
     return f"; choose from {listed}" if names else ""
 
 
-def explain(error: ValidationError, place: str, model: type[BaseModel]) -> str:
+def full_stop(sentence: str) -> str:
+    """The sentence with a full stop, unless it ends in a mark of its own.
+
+    >>> full_stop("There is no x; did you mean y?"), full_stop("There is no x")
+    ('There is no x; did you mean y?', 'There is no x.')
+    """
+    return sentence if sentence.endswith(("?", ".")) else f"{sentence}."
+
+
+def explain(
+    error: ValidationError,
+    place: str,
+    model: type[BaseModel],
+    given_by: Mapping[str, str] = types.MappingProxyType({}),
+) -> str:
     """One sentence on the first problem in `error`; further problems are counted.
 
     Args:
         error: what pydantic raised.
         place: file or section that holds the value.
         model: the model that refused it, to offer its field names.
+        given_by: dotted key -> the option that its value came from.
     """
     problems = error.errors(include_url=False)
     # A misspelt key is the cause of the key that is missing in its stead.
     first = min(problems, key=lambda problem: problem["type"] != "extra_forbidden")
-    where = ".".join([place, *(str(part) for part in first["loc"] if not _is_tag(part, first))])
-    sentence = f"{where}: {_rule(first, model)}"
-    rest = f" ({len(problems) - 1} more like it)" if len(problems) > 1 else ""
-    return sentence.rstrip(".?") + rest + ("?" if sentence.endswith("?") else ".")
+    key = [str(part) for part in first["loc"] if not _is_tag(part, first)]
+    sentence = full_stop(f"{_where(key, place, given_by)}: {_rule(first, model)}")
+    more = len(problems) - 1
+    rest = f" (and {more} more problem{'s' if more > 1 else ''})" if more else ""
+    return sentence[:-1] + rest + sentence[-1]
+
+
+def _where(key: Sequence[str], place: str, given_by: Mapping[str, str]) -> str:
+    """What the user calls a key: the option that it came from, or its path in the file."""
+    for length in range(len(key), 0, -1):
+        option = given_by.get(".".join(key[:length]))
+        if option is not None:
+            return ".".join([option, *key[length:]])
+    return ".".join([place, *key])
 
 
 def _is_tag(part: Any, problem: Any) -> bool:

@@ -11,7 +11,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from models import ModelClass, Params
-from tuning.config.explain import closest, explain
+from tuning.config.explain import closest, explain, full_stop
 from tuning.errors import ConfigError
 from tuning.space._parameter import Parameter
 
@@ -106,7 +106,9 @@ class Space(BaseModel):
     def _check_known(self, name: str, place: str) -> None:
         known = [*self.parameters, *self.fixed]
         if name not in known:
-            raise ConfigError(f"{place}.{name}: there is no such hyperparameter{closest(name, known)}.")
+            raise ConfigError(
+                full_stop(f"{place}.{name}: there is no such hyperparameter{closest(name, known)}")
+            )
 
 
 def load_space(family: str, file: Path | None = None) -> Space:
@@ -119,8 +121,8 @@ def load_space(family: str, file: Path | None = None) -> Space:
     if not path.is_file():
         raise ConfigError(f"There is no search space {path}: the model {family} needs one beside it.")
     try:
-        raw = yaml.safe_load(path.read_text())
-    except yaml.YAMLError as error:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} is not valid YAML: {' '.join(str(error).split())}.") from error
     return _validated(raw, str(path))
 
@@ -141,7 +143,9 @@ def check_against_model(space: Space, model: ModelClass, place: str) -> None:
     fields = set(model.Params.model_fields)
     for name in (*space.parameters, *space.fixed):
         if name not in fields:
-            raise ConfigError(f"{place}.{name}: the model has no such hyperparameter{closest(name, fields)}.")
+            raise ConfigError(
+                full_stop(f"{place}.{name}: the model has no such hyperparameter{closest(name, fields)}")
+            )
     for forced in ({}, *_extremes(space)):
         build_params(model, space.full(space.defaults(forced)), place)
 

@@ -1,0 +1,45 @@
+"""Database URLs: their passwords come from the environment if wished, and are not shown."""
+
+from __future__ import annotations
+
+import os
+import re
+
+from tuning.errors import ConfigError
+
+_PASSWORD = re.compile(r"(://[^:/@]*:).*(?=@)|([?&]password=)[^&]*")
+_VARIABLE = re.compile(r"\$\{(\w+)\}")
+
+
+def mask_password(url: str) -> str:
+    """The URL with stars for its password.
+
+    >>> mask_password("postgresql://ann:p@ss@db:5432/tuning"), mask_password("sqlite:///a.db")
+    ('postgresql://ann:***@db:5432/tuning', 'sqlite:///a.db')
+    """
+    return _PASSWORD.sub(lambda match: f"{match[1] or match[2]}***", url)
+
+
+def has_password(url: str) -> bool:
+    """Whether the URL spells out a password; the name of an environment variable is none.
+
+    >>> has_password("postgresql://ann:secret@db/tuning"), has_password("postgresql://ann:${PW}@db/tuning")
+    (True, False)
+    """
+    return _PASSWORD.search(_VARIABLE.sub("", url).replace(":@", "@")) is not None
+
+
+def expand_variables(url: str) -> str:
+    """The URL with the value of each environment variable that it names as `${NAME}`.
+
+    Raises:
+        ConfigError: the variable is not set.
+    """
+    return _VARIABLE.sub(_value, url)
+
+
+def _value(match: re.Match[str]) -> str:
+    value = os.environ.get(match[1])
+    if value is None:
+        raise ConfigError(f"storage.url: the environment variable {match[1]} is not set; export it.")
+    return value
