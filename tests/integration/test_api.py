@@ -12,6 +12,10 @@ import ray
 
 from tests.integration.command import ABALONE, PROBE, tuning
 from tuning import InputError, RecordError, Study
+from tuning.errors import ConfigError, DataError
+from tuning.leaderboard import Leaderboard
+from tuning.metrics import Direction
+from tuning.study import Outcome, PreparedStudy
 
 
 @pytest.fixture
@@ -48,9 +52,39 @@ def test_a_study_in_a_notebook(tmp_path: Path, cluster: str) -> None:
     again = Study.open("colours", tmp_path, quiet=True).resume(trials=3)
     assert len(again.leaderboard()) == 6
     with pytest.raises(InputError, match="tuning resume colours"):
-        Study("colours", data=rows, target="label", storage=tmp_path)
+        Study("colours", data=rows, target="label", storage=tmp_path).run()
     with pytest.raises(RecordError, match="no trial 'catboost'"):
         study.predict(rows, "catboost")
+
+
+def test_a_refused_data_frame_leaves_nothing_behind(tmp_path: Path) -> None:
+    rows = _rows()
+    mixed = rows.assign(mixed=pd.Series([1, "a"] * (len(rows) // 2), dtype=object))
+    with pytest.raises(ConfigError, match="trials"):
+        Study("colours", data=rows, target="label", storage=tmp_path, trials=0)
+    with pytest.raises(DataError, match="column mixed"):
+        Study("colours", data=mixed, target="label", storage=tmp_path).run()
+    with pytest.raises(DataError, match="did you mean 'label'"):
+        Study("colours", data=rows, target="lable", storage=tmp_path).run()
+    with pytest.raises(DataError, match="no rows"):
+        Study("colours", data=rows.head(0), target="label", storage=tmp_path).run()
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_interrupted_run_says_how_to_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    taken_up: list[int | None] = []
+
+    def interrupted(study: PreparedStudy, *_: object, **__: object) -> Outcome:
+        taken_up.append(study.header.config.search.total_trials)
+        return Outcome(Leaderboard("colours", "regression", "rmse", Direction.MINIMIZE, ()), True)
+
+    monkeypatch.setattr("tuning.study._study.run_study", interrupted)
+    study = Study("colours", data=_rows(), target="x", models=str(PROBE), storage=tmp_path, quiet=True)
+    study.run().resume(total_trials=7)
+    assert taken_up == [None, 7]
+    assert f"Study.open('colours', '{tmp_path}').resume()" in caplog.text
 
 
 def test_gradient_descent_at_a_learning_rate_of_nine_tenths_diverges(

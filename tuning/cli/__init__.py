@@ -4,24 +4,51 @@ from __future__ import annotations
 
 import logging
 import sys
+from importlib.metadata import version
+from typing import Annotated
 
 import typer
 
 from tuning.cli import _look, _predict, _run
 from tuning.errors import InputError, TuningError
 
+_HELP = (
+    "Tune every model family that fits your data, side by side, on all of your hardware.\n\n"
+    "Start with:\n\n"
+    "    tuning run --data table.csv --target column --time-budget 10m"
+)
+
 app = typer.Typer(
     name="tuning",
-    help="Tune every model family that fits your data, side by side, on all of your hardware.\n\n"
-    "Start with: tuning run --data table.csv --target column --time-budget 10m",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-_run.register(app)
-_look.register(app)
-_predict.register(app)
+app.command("run")(_run.run)
+app.command("resume")(_run.resume)
+app.command("leaderboard")(_look.leaderboard)
+app.command("predict")(_predict.predict)
+app.command("audit")(_look.audit_study)
+app.command("show")(_look.show)
+app.command("list")(_look.list_studies)
+app.command("models")(_look.models)
+app.command("doctor")(_look.doctor)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"tuning {version('tuning-on-ray')}")
+        raise typer.Exit
+
+
+@app.callback(help=_HELP)
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", is_eager=True, callback=_print_version)
+    ] = False,
+) -> None:
+    """Options of the command itself."""
 
 
 def main() -> None:

@@ -15,14 +15,21 @@ import typer
 import yaml
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from models import family_names, load_family
 from tuning.cli._options import DEFAULT_STORAGE, Storage, StudyName
-from tuning.errors import ConfigError, RecordError
+from tuning.config.explain import closest, full_stop
+from tuning.config.url import mask_password
+from tuning.errors import ConfigError, InputError, RecordError
+from tuning.leaderboard.number import format_number
 from tuning.session import study_names
+from tuning.versions import LIBRARIES
 
 if TYPE_CHECKING:
     from tuning.leaderboard import Leaderboard
+    from tuning.session import StudyFolder
+    from tuning.study import StudyHeader
 
 
 class Format(StrEnum):
@@ -34,37 +41,31 @@ class Format(StrEnum):
     MARKDOWN = "markdown"
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands to the command line."""
-    app.command("leaderboard")(leaderboard)
-    app.command("list")(list_studies)
-    app.command("show")(show)
-    app.command("audit")(audit_study)
-    app.command("models")(models)
-    app.command("doctor")(doctor)
-
-
 def leaderboard(
     name: StudyName,
-    top: Annotated[int | None, typer.Option(metavar="N", help="Only the first N rows.")] = None,
-    show_all: Annotated[bool, typer.Option("--all", help="Failed, diverged and running trials too.")] = False,
+    top: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="The first N rows and the best of each family.")
+    ] = None,
+    show_all: Annotated[
+        bool,
+        typer.Option(
+            "--all", help="Failed, diverged and running trials too; JSON and CSV have them without --top."
+        ),
+    ] = False,
     output: Annotated[Format, typer.Option("--format", help="How to print it.")] = Format.TABLE,
     storage: Storage = DEFAULT_STORAGE,
 ) -> None:
     """Print a study's trials, ranked by the score they were searched on."""
-    from tuning.study import read_header, read_leaderboard
+    from tuning.study import read_header
 
-    header, folder = read_header(storage, name)
-    store = header.open_store(folder)
-    board = read_leaderboard(header, store)
-    store.close()
+    board = _read_board(*read_header(storage, name))
     print_leaderboard(board, top, show_all=show_all, output=output)
 
 
 def print_leaderboard(
     board: Leaderboard, top: int | None, *, show_all: bool = False, output: Format = Format.TABLE
 ) -> None:
-    """Print a leaderboard to stdout."""
+    """Print a leaderboard to stdout; JSON and CSV hold all of it unless `top` is given."""
     if output is Format.TABLE:
         console = Console()
         width = console.width if console.is_terminal else max(console.width, 140)
@@ -73,36 +74,53 @@ def print_leaderboard(
     if output is Format.MARKDOWN:
         text = board.to_markdown(top, show_all=show_all)
     else:
-        text = board.to_json() if output is Format.JSON else board.to_csv()
+        chosen = board if top is None else board.select(top, show_all=show_all)
+        text = chosen.to_json() if output is Format.JSON else chosen.to_csv()
     typer.echo(text.rstrip("\n"))
 
 
 def list_studies(storage: Storage = DEFAULT_STORAGE) -> None:
     """List the studies of a storage folder."""
-    from tuning.store import is_driven
-    from tuning.study import read_header, read_leaderboard
-
     table = Table("study", "task", "metric", "models", "trials", "best", "state", "created")
     for name in study_names(storage):
-        header, folder = read_header(storage, name)
-        store = header.open_store(folder)
-        rows = read_leaderboard(header, store).rows
-        store.close()
-        best = rows[0].valid if rows and rows[0].rank == 1 else None
-        state = "running" if is_driven(folder.root) else "at rest"
-        families = ", ".join(family.name for family in header.families)
-        score = "-" if best is None else f"{best:.5g}"
-        table.add_row(
-            name, header.task, header.metric, families, str(len(rows)), score, state, header.created_at
-        )
+        try:
+            cells = _describe_study(storage, name)
+        except InputError as error:
+            cells = ("?", "?", "?", "?", "?", f"cannot be read: {error}", "?")
+        table.add_row(name, *(Text(cell) for cell in cells))
     Console(width=None if Console().is_terminal else 160).print(table)
 
 
-def show(name: StudyName, storage: Storage = DEFAULT_STORAGE) -> None:
-    """Print how a study is configured."""
-    from tuning.session import StudyFolder
+def _describe_study(storage: Path, name: str) -> tuple[str, ...]:
+    """Task, metric, models, trials, best score, state and time of creation."""
+    from tuning.store import is_driven
+    from tuning.study import read_header
 
-    typer.echo(yaml.safe_dump(StudyFolder(storage, name).read_study(), sort_keys=False).rstrip("\n"))
+    header, folder = read_header(storage, name)
+    board = _read_board(header, folder)
+    families = ", ".join(family.name for family in header.families)
+    best = "-" if board.best is None else format_number(board.best.valid)
+    state = "running" if is_driven(folder.root) else "at rest"
+    return header.task, header.metric, families, str(len(board.rows)), best, state, header.created_at
+
+
+def _read_board(header: StudyHeader, folder: StudyFolder) -> Leaderboard:
+    from tuning.study import read_leaderboard
+
+    with header.open_store(folder) as store:
+        return read_leaderboard(header, store)
+
+
+def show(name: StudyName, storage: Storage = DEFAULT_STORAGE) -> None:
+    """Print how a study is configured; a database's password is not shown."""
+    from tuning.session import StudyFolder
+    from tuning.study import StudyFile
+
+    content = StudyFile.read(StudyFolder(storage, name)).model_dump(mode="json")
+    place = content["config"]["storage"]
+    if place["url"] is not None:
+        place["url"] = mask_password(place["url"])
+    typer.echo(yaml.safe_dump(content, sort_keys=False).rstrip("\n"))
 
 
 def audit_study(name: StudyName, storage: Storage = DEFAULT_STORAGE) -> None:
@@ -134,11 +152,8 @@ def models(
         Console(width=None if Console().is_terminal else 140).print(table)
         return
     if model not in family_names():
-        raise ConfigError(f"There is no model {model!r}: choose from {', '.join(family_names())}.")
+        raise ConfigError(full_stop(f"There is no model {model!r}{closest(model, family_names())}"))
     typer.echo(yaml.safe_dump(load_space(model).model_dump(exclude_unset=True), sort_keys=False).rstrip("\n"))
-
-
-_LIBRARIES = ("ray", "optuna", "torch", "lightgbm", "xgboost", "catboost", "scikit-learn", "numpy", "pandas")
 
 
 def doctor(storage: Storage = DEFAULT_STORAGE) -> None:
@@ -146,7 +161,7 @@ def doctor(storage: Storage = DEFAULT_STORAGE) -> None:
     table = Table("what", "found")
     table.add_row("Python", platform.python_version())
     missing = []
-    for library in _LIBRARIES:
+    for library in LIBRARIES:
         try:
             table.add_row(library, version(library))
         except PackageNotFoundError:
@@ -170,7 +185,8 @@ def _gpus() -> str:
 
 
 def _describe_storage(storage: Path) -> str:
-    place = storage if storage.exists() else storage.absolute().parent
+    whole = storage.absolute()
+    place = next(path for path in (whole, *whole.parents) if path.exists())
     writable = "writable" if os.access(place, os.W_OK) else "NOT writable"
     free_gb = shutil.disk_usage(place).free / 1e9
-    return f"{storage.absolute()}: {writable}, {free_gb:.0f} GB free, {len(study_names(storage))} studies"
+    return f"{whole}: {writable}, {free_gb:.0f} GB free, {len(study_names(storage))} studies"

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tuning.cli._options import DEFAULT_STORAGE, Storage, StudyName
 from tuning.errors import InputError
 
-
-def register(app: typer.Typer) -> None:
-    """Add the command to the command line."""
-    app.command("predict")(predict)
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def predict(
@@ -31,24 +30,24 @@ def predict(
 ) -> None:
     """Predict new rows with a tuned model."""
     from tuning.data import read_frame
-    from tuning.study import choose_trial, load_predictor, read_header, read_leaderboard
+    from tuning.leaderboard import choose_trial
+    from tuning.study import check_device, load_predictor, read_header, read_leaderboard
 
     write = _writer(output)
+    check_device(device)
     header, folder = read_header(storage, name)
     frame = read_frame(str(file), header.config.data.delimiter)
-    store = header.open_store(folder)
-    chosen = choose_trial(read_leaderboard(header, store), model)
-    record = store.trial(*chosen)
-    store.close()
+    with header.open_store(folder) as store:
+        record = store.trial(*choose_trial(read_leaderboard(header, store), model))
     write(load_predictor(header, folder, record, device=device).predict(frame))
     typer.echo(f"Wrote {len(frame)} predictions of {record.id} to {output}.", err=True)
 
 
-def _writer(output: Path):  # type: ignore[no-untyped-def]
+def _writer(output: Path) -> Callable[[pd.DataFrame], None]:
     """The function that writes a frame in the format of the file's ending."""
     if not output.absolute().parent.is_dir():
         raise InputError(f"-o {output}: there is no folder {output.absolute().parent}.")
-    writers = {
+    writers: dict[str, Callable[[pd.DataFrame], None]] = {
         ".csv": lambda frame: frame.to_csv(output, index=False),
         ".parquet": lambda frame: frame.to_parquet(output, index=False),
         ".jsonl": lambda frame: frame.to_json(output, orient="records", lines=True),

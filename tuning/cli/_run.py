@@ -2,27 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import itertools
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tuning.cli._options import DEFAULT_STORAGE, Quiet, Storage, StudyName
-from tuning.config import StudyConfig, apply_settings, read_study_file, validate_config
+from tuning.cli._options import (
+    DEFAULT_STORAGE,
+    OPTION_NAMES,
+    PLACE_PANEL,
+    Address,
+    CpusPerTrial,
+    GpusPerTrial,
+    MaxConcurrent,
+    Quiet,
+    Storage,
+    StudyName,
+    given,
+    number_or_text,
+)
+from tuning.config import StudyConfig, apply_settings, read_study_file, set_entry, validate_config
 from tuning.errors import ConfigError, StudyFailedError
 from tuning.session import study_names
+from tuning.store import Status
 
 if TYPE_CHECKING:
+    from tuning.leaderboard import Leaderboard
     from tuning.study import Outcome
 
-_DATA, _SEARCH, _PLACE = "What to learn", "How much to search", "Where and with what"
-
-
-def register(app: typer.Typer) -> None:
-    """Add the commands to the command line."""
-    app.command("run")(run)
-    app.command("resume")(resume)
+_DATA, _SEARCH = "What to learn", "How much to search"
 
 
 def run(
@@ -78,30 +89,16 @@ def run(
         int | None, typer.Option(metavar="0", help="Seed of everything.", rich_help_panel=_SEARCH)
     ] = None,
     name: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Name of the study.", rich_help_panel=_PLACE)
+        str | None, typer.Option(metavar="NAME", help="Name of the study.", rich_help_panel=PLACE_PANEL)
     ] = None,
     storage: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Folder of the studies [studies].", rich_help_panel=_PLACE),
+        typer.Option(metavar="DIR", help="Folder of the studies [studies].", rich_help_panel=PLACE_PANEL),
     ] = None,
-    address: Annotated[
-        str | None,
-        typer.Option(
-            metavar="ADDR",
-            help="local, auto (a running cluster), host:port or ray://...",
-            rich_help_panel=_PLACE,
-        ),
-    ] = None,
-    max_concurrent: Annotated[
-        int | None, typer.Option(metavar="K", help="Trials at once.", rich_help_panel=_PLACE)
-    ] = None,
-    cpus_per_trial: Annotated[
-        float | None, typer.Option(metavar="C", help="CPUs of a trial.", rich_help_panel=_PLACE)
-    ] = None,
-    gpus_per_trial: Annotated[
-        str | None,
-        typer.Option(metavar="F|auto", help="GPU fraction of a trial that uses one.", rich_help_panel=_PLACE),
-    ] = None,
+    address: Address = None,
+    max_concurrent: MaxConcurrent = None,
+    cpus_per_trial: CpusPerTrial = None,
+    gpus_per_trial: GpusPerTrial = None,
     settings: Annotated[
         list[str] | None,
         typer.Option(
@@ -120,24 +117,26 @@ def run(
 
         tuning run study.yaml --set search.sampler=gp --trials 50
     """
-    options = {
-        "data.path": None if data is None else str(data.absolute()),
-        "data.target": target,
-        "data.task": task,
-        "metric": metric,
-        "models": models,
-        "search.trials": trials,
-        "search.total_trials": total_trials,
-        "search.time_budget_s": time_budget,
-        "search.seed": seed,
-        "name": name,
-        "storage.folder": None if storage is None else str(storage),
-        "address": address,
-        "resources.max_concurrent": max_concurrent,
-        "resources.cpus_per_trial": cpus_per_trial,
-        "resources.gpus_per_trial": _number(gpus_per_trial),
-    }
-    config = _configure(study_file, options, _drops(drop), settings or [])
+    options = given(
+        {
+            "data.path": None if data is None else str(data.absolute()),
+            "data.target": target,
+            "data.task": task,
+            "metric": metric,
+            "models": models,
+            "search.trials": trials,
+            "search.total_trials": total_trials,
+            "search.time_budget_s": time_budget,
+            "search.seed": seed,
+            "name": name,
+            "storage.folder": None if storage is None else str(storage),
+            "address": address,
+            "resources.max_concurrent": max_concurrent,
+            "resources.cpus_per_trial": cpus_per_trial,
+            "resources.gpus_per_trial": number_or_text(gpus_per_trial),
+        }
+    )
+    config = _configure(study_file, options, _names(drop), settings or [])
     from tuning.progress import make_view
     from tuning.study import run_study, set_up
 
@@ -156,6 +155,10 @@ def resume(
         str | None, typer.Option(metavar="10m", help="Further wall time from now.")
     ] = None,
     models: Annotated[str | None, typer.Option(metavar="A,B", help="Families to add.")] = None,
+    address: Address = None,
+    max_concurrent: MaxConcurrent = None,
+    cpus_per_trial: CpusPerTrial = None,
+    gpus_per_trial: GpusPerTrial = None,
     storage: Storage = DEFAULT_STORAGE,
     quiet: Quiet = False,
 ) -> None:
@@ -167,86 +170,119 @@ def resume(
 
         tuning resume NAME --trials 100 --models catboost
     """
+    options = given(
+        {
+            "search.trials": trials,
+            "search.total_trials": total_trials,
+            "search.time_budget_s": time_budget,
+            "address": address,
+            "resources.max_concurrent": max_concurrent,
+            "resources.cpus_per_trial": cpus_per_trial,
+            "resources.gpus_per_trial": number_or_text(gpus_per_trial),
+        }
+    )
+    changes: dict[str, Any] = {}
+    for key, value in options.items():
+        set_entry(changes, key, value)
     from tuning.progress import make_view
-    from tuning.study import run_study, search_changes, take_up
+    from tuning.study import run_study, take_up
 
-    added = [part.strip() for part in models.split(",")] if models else []
-    study = take_up(storage, name, search_changes(trials, time_budget, total_trials), added)
-    outcome = run_study(study, make_view(quiet=quiet), new_time_budget=time_budget is not None)
+    study = take_up(storage, name, changes, _names(models), given_by=OPTION_NAMES)
+    outcome = run_study(
+        study,
+        make_view(quiet=quiet),
+        new_time_budget=time_budget is not None,
+        new_trials=trials is not None or total_trials is not None,
+    )
     _conclude(outcome, name, storage)
 
 
 def _configure(
-    file: Path | None, options: Mapping[str, Any], roles: Mapping[str, str], settings: list[str]
+    file: Path | None, options: Mapping[str, Any], drops: Sequence[str], settings: Sequence[str]
 ) -> StudyConfig:
     raw = {} if file is None else read_study_file(file)
     if file is not None:
-        _resolve_data_path(raw, file.absolute().parent)
-    _apply(raw, options)
-    if roles:
-        data = raw.setdefault("data", {})
-        data["roles"] = {**data.get("roles", {}), **roles}
+        _resolve_paths(raw, file.absolute().parent)
+    for key, value in options.items():
+        set_entry(raw, key, value)
+    for column in drops:
+        set_entry(raw, ("data", "roles", column), "drop")
     raw = apply_settings(raw, settings)
     _require_data(raw)
     raw.setdefault("name", _free_name(raw))
-    return validate_config(raw, str(file) if file else "the command line")
+    return validate_config(raw, str(file) if file else "the command line", _given_by(options, settings))
 
 
-def _apply(raw: dict[str, Any], options: Mapping[str, Any]) -> None:
-    for key, value in options.items():
-        if value is not None:
-            *path, last = key.split(".")
-            section = raw
-            for part in path:
-                section = section.setdefault(part, {})
-            section[last] = value
+def _given_by(options: Mapping[str, Any], settings: Sequence[str]) -> dict[str, str]:
+    """Entry -> the option that it came from, as a message names it."""
+    keys = (setting.partition("=")[0] for setting in settings)
+    return {**{key: OPTION_NAMES[key] for key in options}, **{key: f"--set {key}" for key in keys}}
 
 
-def _resolve_data_path(raw: dict[str, Any], folder: Path) -> None:
-    """A data path in a study file is relative to that file."""
-    data = raw.get("data")
+def _resolve_paths(raw: dict[str, Any], folder: Path) -> None:
+    """The data and the model files that a study file names are relative to that file."""
+    data, models = raw.get("data"), raw.get("models")
     if isinstance(data, dict) and isinstance(data.get("path"), str):
         data["path"] = str(folder / data["path"])
+    if isinstance(models, str):
+        models = models.split(",")
+    if isinstance(models, list):
+        raw["models"] = [_resolve_model(model, folder) for model in models]
+
+
+def _resolve_model(model: Any, folder: Path) -> Any:
+    is_file = isinstance(model, str) and model.strip().endswith(".py")
+    return str(folder / model.strip()) if is_file else model
 
 
 def _require_data(raw: Mapping[str, Any]) -> None:
-    data = raw.get("data") or {}
+    data = raw.get("data", {})
+    if not isinstance(data, Mapping):
+        raise ConfigError(f"data: this is a section with path and target, not {data!r}.")
     for key, option in (("path", "--data FILE"), ("target", "--target COL")):
-        if isinstance(data, dict) and key not in data:
+        if key not in data:
             raise ConfigError(f"Which {key}? Give {option}, or a study file with data.{key}.")
 
 
 def _free_name(raw: Mapping[str, Any]) -> str:
     """`abalone-1`, or the first number that is free."""
     stem = Path(str(raw["data"]["path"])).name.split(".")[0]
-    folder = Path(str((raw.get("storage") or {}).get("folder", DEFAULT_STORAGE)))
-    taken = set(study_names(folder))
-    return next(name for number in range(1, 10**6) if (name := f"{stem}-{number}") not in taken)
+    stem = re.sub(r"[^A-Za-z0-9_-]+", "-", stem).strip("-_")[:90] or "study"
+    storage = raw.get("storage")
+    folder = storage.get("folder") if isinstance(storage, Mapping) else None
+    taken = set(study_names(Path(str(folder or DEFAULT_STORAGE))))
+    return next(name for number in itertools.count(1) if (name := f"{stem}-{number}") not in taken)
 
 
-def _drops(columns: str | None) -> dict[str, str]:
-    return {column.strip(): "drop" for column in columns.split(",")} if columns else {}
-
-
-def _number(text: str | None) -> Any:
-    try:
-        return None if text is None else float(text)
-    except ValueError:
-        return text
+def _names(listed: str | None) -> list[str]:
+    """The names in a list with commas."""
+    return [name.strip() for name in listed.split(",")] if listed else []
 
 
 def _conclude(outcome: Outcome, name: str, storage: Path) -> None:
     """Print the leaderboard and what to type next; end with the exit code that fits."""
     from tuning.cli._look import print_leaderboard
-    from tuning.study import all_failed
 
     print_leaderboard(outcome.leaderboard, top=10)
+    if outcome.notice is not None:
+        typer.echo(f"\n{name}: {outcome.notice}", err=True)
     place = "" if storage.resolve() == DEFAULT_STORAGE.resolve() else f" --storage {storage}"
     if outcome.interrupted:
         typer.echo(f"\nInterrupted; nothing is lost. Go on with: tuning resume {name}{place}", err=True)
         raise typer.Exit(130)
-    if all_failed(outcome.leaderboard):
-        raise StudyFailedError(
-            f"Every trial of {name} failed or diverged; see why: tuning leaderboard {name} --all{place}"
-        )
+    if not outcome.leaderboard.ranked:
+        raise StudyFailedError(_why_no_score(outcome.leaderboard, name, place))
     typer.echo(f"\nPredict with it: tuning predict {name} FILE -o predictions.csv{place}", err=True)
+
+
+def _why_no_score(leaderboard: Leaderboard, name: str, place: str) -> str:
+    """Why a study that ran to its end ranks nothing, and what to type."""
+    failed = [row for row in leaderboard.rows if row.status in (Status.FAILED, Status.DIVERGED)]
+    if not failed:
+        return (
+            f"No trial of {name} got a score in the time; "
+            f"give it more: tuning resume {name} --time-budget 10m{place}"
+        )
+    is_every = len(failed) == len(leaderboard.rows)
+    what = f"Every trial of {name} failed or diverged" if is_every else f"No trial of {name} got a score"
+    return f"{what}; see why: tuning leaderboard {name} --all{place}"

@@ -1,26 +1,33 @@
 """The main job: set up, run, resume, audit, predict."""
 
+from tuning.leaderboard import choose_trial
 from tuning.study._audit import Finding, audit
 from tuning.study._bundle import Predictor, load_predictor
-from tuning.study._run import Outcome, all_failed, read_leaderboard, run_study
-from tuning.study._setup import PreparedStudy, StudyHeader, read_header, set_up, take_up
-from tuning.study._study import Study, choose_trial, search_changes
+from tuning.study._conclude import all_failed, read_leaderboard
+from tuning.study._device import Device, check_device
+from tuning.study._file import StudyFile
+from tuning.study._run import Outcome, run_study
+from tuning.study._setup import PreparedStudy, StudyHeader, read_header, set_up, take_up, write_header
+from tuning.study._study import Study
 
 __all__ = [
+    "Device",
     "Finding",
     "Outcome",
     "Predictor",
     "PreparedStudy",
     "Study",
+    "StudyFile",
     "StudyHeader",
     "all_failed",
     "audit",
+    "check_device",
     "choose_trial",
     "load_predictor",
     "read_header",
     "read_leaderboard",
     "run_study",
-    "search_changes",
     "set_up",
     "take_up",
+    "write_header",
 ]

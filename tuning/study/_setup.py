@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-import platform
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
 
 from models import Task
 from tuning.config import StudyConfig, validate_config
+from tuning.config.url import expand_variables
 from tuning.data import PreparedData, fingerprint, prepare, read_frame
 from tuning.errors import DataError, InputError
 from tuning.families import Family, resolve_families
 from tuning.metrics import Direction
 from tuning.session import StudyFolder
-from tuning.space import Space
-from tuning.store import Store
+from tuning.store import DriverLock, Store
+from tuning.study._file import StudyFile
+from tuning.versions import installed_versions
 
-_LIBRARIES = ("ray", "optuna", "torch", "lightgbm", "xgboost", "catboost", "scikit-learn", "numpy", "pandas")
 DEFAULT_TRIALS = 20
 
 
@@ -38,6 +38,7 @@ class StudyHeader:
         direction: whether low or high scores are better.
         data_sha256: fingerprint of the data file.
         families: families with their search spaces.
+        created_at: when the study was set up, ISO 8601 in UTC.
     """
 
     config: StudyConfig
@@ -46,11 +47,18 @@ class StudyHeader:
     direction: Direction
     data_sha256: str
     families: tuple[Family, ...]
-    created_at: str = ""
+    created_at: str
 
     def open_store(self, folder: StudyFolder) -> Store:
-        """The study's record."""
-        return Store(folder.root, self.config.storage.url, self.config.name, self.direction)
+        """The study's record.
+
+        Raises:
+            InputError: its database cannot be reached, or an environment variable in its URL is not set.
+        """
+        url = self.config.storage.url
+        return Store(
+            folder.root, None if url is None else expand_variables(url), self.config.name, self.direction
+        )
 
 
 @dataclass(frozen=True)
@@ -92,9 +100,9 @@ def set_up(config: StudyConfig) -> PreparedStudy:
     data = _prepare(config, splits=None)
     families = resolve_families(config.models, data.task, config.spaces)
     folder.create()
-    families = tuple(_keep_model_file(family, folder) for family in families)
+    families = _keep_model_files(families, folder)
     header = StudyHeader(
-        config=config.model_copy(update={"models": _model_entries(families, folder)}),
+        config=config.model_copy(update={"models": _model_entries(families)}),
         task=data.task,
         metric=data.metric.name,
         direction=data.metric.direction,
@@ -104,7 +112,7 @@ def set_up(config: StudyConfig) -> PreparedStudy:
     )
     _check_record_is_new(header, folder)
     data.splits.to_parquet(folder.splits_file)
-    _write(header, folder)
+    write_header(header, folder)
     return PreparedStudy(header, folder, data)
 
 
@@ -115,61 +123,93 @@ def read_header(storage: Path, name: str) -> tuple[StudyHeader, StudyFolder]:
         InputError: there is no such study, or its file is damaged.
     """
     folder = StudyFolder(storage, name)
-    content = folder.read_study()
-    config = validate_config(content["config"], str(folder.study_file))
-    families = tuple(
-        Family(stem, Space.model_validate(space), _model_file(folder, stem))
-        for stem, space in content["spaces"].items()
-    )
+    file = StudyFile.read(folder)
+    place = file.config.storage.model_copy(update={"folder": str(storage.resolve())})
     header = StudyHeader(
-        config=config.model_copy(
-            update={"storage": config.storage.model_copy(update={"folder": str(storage.resolve())})}
-        ),
-        task=Task(content["task"]),
-        metric=content["metric"],
-        direction=Direction(content["direction"]),
-        data_sha256=content["data_sha256"],
-        families=families,
-        created_at=content["created_at"],
+        config=file.config.model_copy(update={"storage": place}),
+        task=file.task,
+        metric=file.metric,
+        direction=file.direction,
+        data_sha256=file.data_sha256,
+        families=tuple(Family(stem, space, _model_file(folder, stem)) for stem, space in file.spaces.items()),
+        created_at=file.created_at,
     )
     return header, folder
 
 
-def take_up(storage: Path, name: str, search: Mapping[str, Any], models: Sequence[str] = ()) -> PreparedStudy:
-    """Make an existing study ready to go on, with more trials, time or families if asked.
+def write_header(header: StudyHeader, folder: StudyFolder) -> None:
+    """Write the study file, whole or not at all; only the study's driver may change it."""
+    StudyFile(
+        created_at=header.created_at,
+        task=header.task,
+        metric=header.metric,
+        direction=header.direction,
+        data_sha256=header.data_sha256,
+        config=header.config,
+        spaces={family.name: family.space for family in header.families},
+        versions=installed_versions(),
+    ).write(folder)
+
+
+def take_up(
+    storage: Path,
+    name: str,
+    changes: Mapping[str, Any],
+    models: Sequence[str] = (),
+    *,
+    given_by: Mapping[str, str] = MappingProxyType({}),
+) -> PreparedStudy:
+    """Make an existing study ready to go on, with more trials, time, families or other resources if asked.
 
     Args:
         storage: folder of the study folders.
         name: the study.
-        search: changes of the `search` section.
+        changes: of the configuration, as nested sections: `{"search": {"trials": 50}}`.
         models: families to add.
+        given_by: dotted key -> the option that its change came from, for messages.
 
     Raises:
-        InputError: there is no such study, or its data changed since.
+        InputError: there is no such study, it is being run, its data changed, a change is wrong, or its
+            record names a path outside its folder.
     """
     header, folder = read_header(storage, name)
     _check_fingerprint(header, name)
+    _check_checkpoints(header, folder)
+    changed = _changed(header, changes, models, given_by)
     data = _prepare(header.config, splits=pd.read_parquet(folder.splits_file))
+    if changed != header:
+        with DriverLock(folder.root):
+            changed = replace(changed, families=_keep_model_files(changed.families, folder))
+            write_header(changed, folder)
+    return PreparedStudy(changed, folder, data)
+
+
+def _changed(
+    header: StudyHeader, changes: Mapping[str, Any], models: Sequence[str], given_by: Mapping[str, str]
+) -> StudyHeader:
+    """The header with changes of its configuration and further families."""
     known = {family.name for family in header.families}
     added = resolve_families(models, header.task, {}) if models else ()
-    families = (
-        *header.families,
-        *(_keep_model_file(family, folder) for family in added if family.name not in known),
-    )
+    families = (*header.families, *(family for family in added if family.name not in known))
     raw = header.config.model_dump(mode="json")
-    raw["search"] = {**raw["search"], **search}
-    raw["models"] = _model_entries(families, folder)
-    header = replace(header, config=validate_config(raw, "resume"), families=families)
-    if search or len(families) > len(known):
-        _write(header, folder)
-    return PreparedStudy(header, folder, data)
+    for key, value in changes.items():
+        raw[key] = {**raw[key], **value} if isinstance(value, Mapping) else value
+    raw["models"] = _model_entries(families)
+    return replace(header, config=validate_config(raw, "resume", given_by), families=families)
+
+
+def _check_checkpoints(header: StudyHeader, folder: StudyFolder) -> None:
+    """Refuse a record that would have trials go on from files outside the study folder."""
+    with header.open_store(folder) as store:
+        for record in store.trials(driven=False):
+            if record.checkpoint is not None:
+                folder.resolve(record.checkpoint)
 
 
 def _check_record_is_new(header: StudyHeader, folder: StudyFolder) -> None:
     """Refuse a database that holds another study's trials under this name: they would mix."""
-    store = header.open_store(folder)
-    known = store.families()
-    store.close()
+    with header.open_store(folder) as store:
+        known = store.families()
     if known:
         name = header.config.name
         raise InputError(
@@ -209,14 +249,20 @@ def _with_absolute_paths(config: StudyConfig) -> StudyConfig:
     return config.model_copy(update={"data": data, "storage": storage})
 
 
-def _keep_model_file(family: Family, folder: StudyFolder) -> Family:
-    """Copy a user's model into the study folder, so that the folder alone is enough to resume."""
-    if family.file is None:
-        return family
-    folder.models.mkdir(exist_ok=True)
-    kept = folder.models / family.file.name
-    shutil.copyfile(family.file, kept)
-    shutil.copyfile(family.file.with_suffix(".yaml"), kept.with_suffix(".yaml"))
+def _keep_model_files(families: Sequence[Family], folder: StudyFolder) -> tuple[Family, ...]:
+    """Copy users' models into the study folder, so that the folder alone is enough to resume."""
+    return tuple(
+        family if family.file is None else _keep_model_file(family, family.file, folder)
+        for family in families
+    )
+
+
+def _keep_model_file(family: Family, file: Path, folder: StudyFolder) -> Family:
+    kept = folder.models / file.name
+    if file != kept:
+        folder.models.mkdir(exist_ok=True)
+        shutil.copyfile(file, kept)
+        shutil.copyfile(file.with_suffix(".yaml"), kept.with_suffix(".yaml"))
     return replace(family, file=kept)
 
 
@@ -225,26 +271,6 @@ def _model_file(folder: StudyFolder, stem: str) -> Path | None:
     return file if file.exists() else None
 
 
-def _model_entries(families: Sequence[Family], folder: StudyFolder) -> tuple[str, ...]:
-    return tuple(
-        family.name if family.file is None else family.file.relative_to(folder.root).as_posix()
-        for family in families
-    )
-
-
-def _write(header: StudyHeader, folder: StudyFolder) -> None:
-    folder.write_study(
-        {
-            "created_at": header.created_at,
-            "task": header.task.value,
-            "metric": header.metric,
-            "direction": header.direction.value,
-            "data_sha256": header.data_sha256,
-            "config": header.config.model_dump(mode="json"),
-            "spaces": {
-                family.name: family.space.model_dump(mode="json", exclude_unset=True)
-                for family in header.families
-            },
-            "versions": {"python": platform.python_version(), **{name: version(name) for name in _LIBRARIES}},
-        }
-    )
+def _model_entries(families: Sequence[Family]) -> tuple[str, ...]:
+    """The `models` entry of the study file: names, and paths in the study folder."""
+    return tuple(family.name if family.file is None else f"models/{family.file.name}" for family in families)

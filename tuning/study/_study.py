@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
 import pandas as pd
 
-from tuning.config import validate_config
-from tuning.errors import ConfigError, RecordError
-from tuning.leaderboard import Leaderboard
+from tuning.config import set_entry, validate_config
+from tuning.errors import ConfigError, DataError, InputError, RecordError
+from tuning.leaderboard import Leaderboard, choose_trial
 from tuning.progress import make_view
 from tuning.session import StudyFolder
 from tuning.study._audit import Finding, audit
 from tuning.study._bundle import load_predictor
-from tuning.study._run import read_leaderboard, run_study
-from tuning.study._setup import read_header, refuse_existing, set_up, take_up
+from tuning.study._conclude import read_leaderboard
+from tuning.study._device import check_device
+from tuning.study._run import Outcome, run_study
+from tuning.study._setup import PreparedStudy, read_header, refuse_existing, set_up, take_up
+
+logger = logging.getLogger(__name__)
 
 _PLACES = {
     "target": "data.target",
@@ -67,7 +72,8 @@ class Study:
         quiet: bool = False,
         **settings: Any,
     ) -> None:
-        path = _keep_frame(data, Path(storage), name) if isinstance(data, pd.DataFrame) else str(data)
+        self._frame = data if isinstance(data, pd.DataFrame) else None
+        path = str(data) if self._frame is None else str(Path(storage) / f"{name}.parquet")
         raw: dict[str, Any] = {"name": name, "models": models, "metric": metric, "data": {"path": path}}
         _place(raw, {"target": target, "storage": str(storage), **settings})
         self._config = validate_config(raw, "Study")
@@ -85,6 +91,7 @@ class Study:
         header, _ = read_header(Path(storage), name)
         study = cls.__new__(cls)
         study._config, study._storage, study._quiet, study.name = header.config, Path(storage), quiet, name
+        study._frame = None
         return study
 
     def run(self) -> Self:
@@ -93,13 +100,14 @@ class Study:
         Raises:
             InputError: the input is wrong, or the name is taken (use `Study.open(...).resume()`).
         """
-        run_study(set_up(self._config), make_view(quiet=self._quiet))
+        self._tell(run_study(self._set_up(), make_view(quiet=self._quiet)))
         return self
 
     def resume(
         self,
         *,
         trials: int | None = None,
+        total_trials: int | None = None,
         time_budget: str | float | None = None,
         models: Sequence[str] = (),
     ) -> Self:
@@ -107,13 +115,45 @@ class Study:
 
         Args:
             trials: trials per family in all.
+            total_trials: trials over all families in all.
             time_budget: further time, in seconds or like "10m".
             models: families to add.
         """
-        changes = search_changes(trials, time_budget)
+        changes: dict[str, Any] = {}
+        _place(changes, {"trials": trials, "total_trials": total_trials, "time_budget": time_budget})
         prepared = take_up(self._storage, self.name, changes, models)
-        run_study(prepared, make_view(quiet=self._quiet), new_time_budget=time_budget is not None)
+        outcome = run_study(
+            prepared,
+            make_view(quiet=self._quiet),
+            new_time_budget=time_budget is not None,
+            new_trials=trials is not None or total_trials is not None,
+        )
+        self._tell(outcome)
         return self
+
+    def _set_up(self) -> PreparedStudy:
+        """The study, set up; a DataFrame is kept only where the study is."""
+        if self._frame is None:
+            return set_up(self._config)
+        refuse_existing(StudyFolder(self._storage, self.name))
+        path = Path(self._config.data.path)
+        _write_frame(self._frame, path)
+        try:
+            return set_up(self._config)
+        except InputError:
+            path.unlink()
+            raise
+
+    def _tell(self, outcome: Outcome) -> None:
+        """What the command line prints beside the leaderboard."""
+        if outcome.notice is not None:
+            logger.warning("%s: %s", self.name, outcome.notice)
+        if outcome.interrupted:
+            logger.warning(
+                "Interrupted; nothing is lost. Go on with Study.open(%r, %r).resume().",
+                self.name,
+                str(self._storage),
+            )
 
     def leaderboard(self) -> pd.DataFrame:
         """Every trial, ranked, one row each."""
@@ -137,11 +177,14 @@ class Study:
             data: rows with the columns that the study was trained on.
             model: `best`, a family (its best trial) or a trial's id.
             device: `cpu` or `cuda`.
+
+        Raises:
+            InputError: there is no such trial or device, or a column is missing.
         """
+        check_device(device)
         header, folder = read_header(self._storage, self.name)
-        store = header.open_store(folder)
-        record = store.trial(*choose_trial(self._leaderboard(), model))
-        store.close()
+        with header.open_store(folder) as store:
+            record = store.trial(*choose_trial(read_leaderboard(header, store), model))
         return load_predictor(header, folder, record, device=device).predict(data)
 
     def audit(self) -> tuple[Finding, ...]:
@@ -151,56 +194,35 @@ class Study:
 
     def _leaderboard(self) -> Leaderboard:
         header, folder = read_header(self._storage, self.name)
-        store = header.open_store(folder)
-        leaderboard = read_leaderboard(header, store)
-        store.close()
-        return leaderboard
-
-
-def search_changes(
-    trials: int | None = None, time_budget: str | float | None = None, total_trials: int | None = None
-) -> dict[str, Any]:
-    """The `search` settings that a resume changes."""
-    changes = {"trials": trials, "time_budget_s": time_budget, "total_trials": total_trials}
-    return {key: value for key, value in changes.items() if value is not None}
-
-
-def choose_trial(leaderboard: Leaderboard, wanted: str) -> tuple[str, int]:
-    """Family and number of the trial that `wanted` names: `best`, a family, or a trial's id.
-
-    Raises:
-        RecordError: there is no such trial, or it has no score.
-    """
-    for row in leaderboard.rows:
-        is_best = wanted == "best" and row.rank == 1
-        if is_best or row.trial == wanted or (row.model == wanted and row.best_of_family):
-            return row.model, row.number
-    families = ", ".join(sorted({row.model for row in leaderboard.rows}))
-    raise RecordError(
-        f"{leaderboard.study} has no trial {wanted!r} with a score: "
-        f"choose best, a family ({families}) or an id from its leaderboard."
-    )
+        with header.open_store(folder) as store:
+            return read_leaderboard(header, store)
 
 
 def _place(raw: dict[str, Any], settings: Mapping[str, Any]) -> None:
-    for key, value in settings.items():
-        section, _, name = _PLACES.get(key, key).partition(".")
-        if value is None:
-            continue
-        if name:
-            raw.setdefault(section, {})[name] = value
-        elif isinstance(value, Mapping):
-            raw[section] = {**raw.get(section, {}), **value}
-        else:
-            raw[section] = value
+    """Put settings where the configuration has them; a section is merged into what is there."""
+    for name, value in settings.items():
+        key = _PLACES.get(name, name)
+        if isinstance(value, Mapping):
+            for entry, inner in value.items():
+                set_entry(raw, (key, entry), inner)
+        elif value is not None:
+            set_entry(raw, key, value)
 
 
-def _keep_frame(frame: pd.DataFrame, storage: Path, name: str) -> str:
-    """Write a DataFrame where a resume finds it again."""
+def _write_frame(frame: pd.DataFrame, path: Path) -> None:
+    """Write a DataFrame where a resume finds it again.
+
+    Raises:
+        DataError: it has no rows, a column of mixed types, or no place to be written to.
+    """
     if frame.empty:
-        raise ConfigError("Study.data: the DataFrame has no rows.")
-    refuse_existing(StudyFolder(storage, name))
-    path = storage / f"{name}.parquet"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    frame.to_parquet(path)
-    return str(path)
+        raise DataError("Study.data: the DataFrame has no rows.")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        frame.rename(columns=str).to_parquet(path, index=False)
+    except (ValueError, TypeError, NotImplementedError) as error:  # pyarrow's derive from these
+        path.unlink(missing_ok=True)
+        reason = "; ".join(str(part) for part in error.args)
+        raise DataError(f"Study.data: the DataFrame cannot be kept as Parquet: {reason}.") from error
+    except OSError as error:
+        raise ConfigError(f"Study.storage: {path} cannot be written ({error.strerror}).") from error
