@@ -13,7 +13,9 @@ from typing import Any
 import pytest
 
 from tests.integration.command import ABALONE, PROBE, command, leaderboard, tuning
+from tuning.execution.search import FamilySearch
 from tuning.pruning import AshaPruner
+from tuning.session import Session
 from tuning.store import Status, TrialRecord
 from tuning.study import read_header
 
@@ -32,10 +34,8 @@ def _run_arguments(name: str, storage: Path, address: str) -> list[str | Path]:
 
 def _records(name: str, storage: Path) -> dict[str, TrialRecord]:
     header, folder = read_header(storage, name)
-    store = header.open_store(folder)
-    records = {record.id: record for record in store.trials(driven=False)}
-    store.close()
-    return records
+    with header.open_store(folder) as store:
+        return {record.id: record for record in store.trials(driven=False)}
 
 
 def _journal_lines(folder: Path) -> int:
@@ -73,24 +73,34 @@ def _trained(storage: Path, name: str, trial: str) -> list[str]:
 
 
 def _assert_rungs_follow_from_the_record(storage: Path, name: str) -> None:
-    """The rungs that the next run will start with, against the record read by hand."""
-    from tuning.config import PruningConfig
-    from tuning.metrics import Direction
-    from tuning.pruning import make_pruner
-
-    records = _records(name, storage).values()
+    """The rungs that the next driver starts with, against the record read by hand."""
+    header, folder = read_header(storage, name)
+    with header.open_store(folder) as store:
+        session = Session(
+            header.config,
+            header.families,
+            store,
+            folder,
+            lambda family: FamilySearch(header.config.search, family, header.direction),
+        )
     for model in ("probe", "lightgbm"):
-        mine = [record for record in records if record.model == model and record.values]
-        rule = make_pruner(PruningConfig(), Direction.MINIMIZE)
+        rule = session.pruner(model)
         assert isinstance(rule, AshaPruner)
-        rule.replay({record.number: record.values for record in mine})
         for level in (1, 3, 9):
-            by_hand = {
-                record.number: min(value for step, value in record.values.items() if step <= level)
-                for record in mine
-                if max(record.values) >= level
-            }
-            assert rule.rung(level) == by_hand
+            assert rule.rung(level) == _rung_by_hand(_records(name, storage), model, level)
+
+
+def _rung_by_hand(records: dict[str, TrialRecord], model: str, level: int) -> dict[int, float]:
+    """Best score until `level`, of the trials that reached it or had ended before."""
+    reached = [
+        record
+        for record in records.values()
+        if record.model == model and (record.iterations >= level or record.status is Status.COMPLETED)
+    ]
+    return {
+        record.number: min(value for step, value in record.values.items() if step <= level)
+        for record in reached
+    }
 
 
 def _course(storage: Path, name: str) -> list[tuple[Any, ...]]:

@@ -151,7 +151,7 @@ def test_median_stops_what_is_worse_than_the_median_of_enough_others(direction: 
 @BOTH
 def test_median_waits_for_its_start_up_trials_and_its_warm_up(direction: Direction) -> None:
     pruner = MedianPruner(10, direction, startup_trials=3, warmup_iterations=2)
-    assert pruner.checkpoint_iterations == set(range(3, 11))
+    assert pruner.checkpoint_iterations == {1, *range(3, 11)}
     for iteration in (1, 2, 3):
         report_all(pruner, iteration, {0: 1.0, 1: 1.0})
     assert pruner.report(2, 3, signed(direction, 9.0)) is False  # two others only
@@ -181,7 +181,7 @@ def test_none_never_stops(direction: Direction) -> None:
     ("name", "kind", "checkpoints"),
     [
         (PrunerName.ASHA, AshaPruner, {2, 4, 8, 9}),
-        (PrunerName.MEDIAN, MedianPruner, {8, 9}),
+        (PrunerName.MEDIAN, MedianPruner, {1, 3, 8, 9}),
         (PrunerName.NONE, NoPruner, {1, 3, 9}),
     ],
 )

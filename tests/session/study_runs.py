@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,16 @@ class MortalStore(Store):
         super()._close(*args, **kwargs)
 
 
+class Clock:
+    """Time that passes when the test says so."""
+
+    def __init__(self) -> None:
+        self.now_s = 1000.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
 class Study:
     """A study folder, and sessions on it one after another, as runs of a driver are."""
 
@@ -74,7 +85,7 @@ class Study:
     def open_store(self) -> MortalStore:
         return MortalStore(self.folder.root, None, "demo", Direction.MINIMIZE)
 
-    def begin(self, lives: int = 10**9) -> Session:
+    def begin(self, lives: int = 10**9, clock: Callable[[], float] = time.monotonic) -> Session:
         """A new driver: a fresh view of the record, and a session on it."""
         store = self.open_store()
         store.finish_half_written()
@@ -86,6 +97,7 @@ class Study:
             store,
             self.folder,
             lambda family: FamilySearch(self.config.search, family, Direction.MINIMIZE),
+            clock=clock,
         )
 
     def drive(self, session: Session, *, slots: int = 1, rows: tuple[FoldRows, ...] = ROWS) -> None:
@@ -125,6 +137,10 @@ def twin_families(folder: Path, *names: str) -> tuple[Family, ...]:
 
 def done(value: float = 1.0, seconds: float = 1.0, iteration: int = 9) -> Report:
     return Report(iteration, value, seconds, result=Result(Status.COMPLETED, value, iteration))
+
+
+def failed(error: str = "ValueError: broken") -> Report:
+    return Report(0, None, 0.001, result=Result(Status.FAILED, error=error))
 
 
 def started(session: Session) -> TrialSpec:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from optuna.trial import TrialState
 
 from tuning.errors import InputError, RecordError
 from tuning.metrics import Direction
-from tuning.store import DriverLock, Placement, Result, Status, Store, drop_torn_line
+from tuning.store import DriverLock, Placement, Result, Run, Status, Store, drop_torn_line
 
 DISTRIBUTIONS = {"level": FloatDistribution(0.0, 5.0), "layers": CategoricalDistribution(["[1]", "[2, 3]"])}
 SEARCHED = {"level": 1.5, "layers": "[2, 3]"}
@@ -100,8 +101,9 @@ def test_everything_told_is_read_back(store: Store, open_store: OpenStore) -> No
     report(store, 0, 3.0, 1.0, 2.0)
     store.set_attempt("probe", 0, 2)
     store.set_placement("probe", 0, Placement("node-1", "cuda", ("0", "3")))
-    store.set_checkpoint("probe", 0, "trials/probe-0000/checkpoint/a", 4.5)
+    store.set_checkpoint("probe", 0, "trials/probe-0000/checkpoint/a", 4.5, value=1.0, best_iteration=2)
     record = open_store().trial("probe", 0)
+    assert record.best_iteration == 2
     assert record.values == {1: 3.0, 2: 1.0, 3: 2.0}
     assert (record.value, record.iterations, record.attempts) == (1.0, 3, 2)
     assert record.placement == Placement("node-1", "cuda", ("0", "3"))
@@ -176,7 +178,7 @@ def test_the_best_score_so_far_follows_the_direction(
     store.add_family("probe")
     create(store)
     report(store, 0, 2.0, 1.0, 3.0, math.nan, math.inf, -math.inf)
-    record = store.trial("probe", 0)
+    (record,) = store.trials(driven=True)
     assert record.value == best
     assert math.isnan(record.values[4])
     assert (record.values[5], record.values[6]) == (math.inf, -math.inf)
@@ -193,11 +195,76 @@ def test_a_score_told_again_does_not_replace_the_first(store: Store) -> None:
 def test_metrics_of_the_test_rows_belong_to_their_trials(store: Store, open_store: OpenStore) -> None:
     create(store)
     create(store)
-    store.finish("probe", 0, Result(Status.COMPLETED, 0.5))
-    store.set_test("probe", 0, {"rmse": 0.7})
-    store.set_test("probe", 1, {"rmse": 0.8})
-    store.set_test("probe", 0, {"rmse": 0.6, "mae": 0.1})
+    store.finish("probe", 0, Result(Status.COMPLETED, 0.5), checkpoint="trials/a")
+    store.set_checkpoint("probe", 1, "trials/b", 1.0)
+    store.set_test("probe", 0, {"rmse": 0.7}, "trials/a")
+    store.set_test("probe", 1, {"rmse": 0.8}, "trials/b")
+    store.set_test("probe", 0, {"rmse": 0.6, "mae": 0.1}, "trials/a")
     assert [record.test for record in open_store().trials()] == [{"rmse": 0.6, "mae": 0.1}, {"rmse": 0.8}]
+
+
+def test_metrics_of_the_test_rows_hold_for_the_checkpoint_they_were_taken_of(store: Store) -> None:
+    create(store)
+    store.set_checkpoint("probe", 0, "trials/probe-0000/checkpoint/a", 1.0)
+    store.set_test("probe", 0, {"rmse": 0.7}, "trials/probe-0000/checkpoint/a")
+    store.set_checkpoint("probe", 0, "trials/probe-0000/checkpoint/b", 2.0)
+    assert store.trial("probe", 0).test == {}
+    store.finish("probe", 0, Result(Status.COMPLETED, 0.5), checkpoint="trials/probe-0000/best")
+    assert store.trial("probe", 0).test == {}
+    store.set_test("probe", 0, {"rmse": 0.6}, "trials/probe-0000/best")
+    assert store.trial("probe", 0).test == {"rmse": 0.6}
+
+
+def test_an_interrupted_trial_has_the_score_of_its_checkpoint(store: Store, tmp_path: Path) -> None:
+    create(store)
+    report(store, 0, 3.0)
+    with DriverLock(tmp_path):
+        assert store.trial("probe", 0).value == 3.0
+    assert store.trial("probe", 0).value is None  # There is nothing to predict with.
+    store.set_checkpoint("probe", 0, "trials/probe-0000/checkpoint/a", 1.0, value=2.5, best_iteration=1)
+    report(store, 0, 3.0, 1.0)
+    with DriverLock(tmp_path):
+        assert store.trial("probe", 0).value == 1.0
+    record = store.trial("probe", 0)
+    assert (record.value, record.best_iteration) == (2.5, 1)
+    store.finish("probe", 0, Result(Status.COMPLETED, 0.5, 3), checkpoint="trials/probe-0000/best")
+    record = store.trial("probe", 0)
+    assert (record.value, record.best_iteration) == (0.5, 3)
+
+
+def test_times_know_their_zone(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        before_s = time.time()
+        create(store)
+        store.finish("probe", 0, Result(Status.FAILED, error="x"))
+        record = store.trial("probe", 0)
+        for moment in (record.started_at, record.ended_at):
+            assert moment is not None
+            assert moment.utcoffset() == timedelta(hours=9)
+            assert before_s - 1 < moment.timestamp() < time.time() + 1
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+def test_the_runs_of_a_study_are_read_back(store: Store, open_store: OpenStore) -> None:
+    assert store.runs() == ()
+    assert open_store("-empty").runs() == ()
+    runs = (Run(600.0, 600.5, ended=True), Run(None, 12.0))
+    store.set_runs(runs)
+    store.add_family("added")
+    assert open_store().runs() == runs
+    assert [run.left_s for run in runs] == [0.0, None]
+
+
+def test_a_store_is_closed_at_the_end_of_its_block(tmp_path: Path) -> None:
+    with Store(tmp_path, f"sqlite:///{tmp_path}/record.db", "study", Direction.MINIMIZE) as store:
+        store.add_family("probe")
+        pool = store._storage.engine.pool  # type: ignore[attr-defined]
+        assert pool.checkedin() > 0
+    assert store._storage.engine.pool is not pool  # type: ignore[attr-defined]
 
 
 def test_an_unfinished_trial_runs_while_a_driver_holds_the_lock_and_is_interrupted_after(
@@ -229,7 +296,9 @@ def test_a_kill_between_result_and_state_is_made_good(
             store.finish("probe", 0, Result(status, 1.0, 2), checkpoint="trials/probe-0000/best")
     resumed = open_store()
     assert resumed.trial("probe", 0).status is Status.INTERRUPTED
+    assert resumed.half_written() == ("probe-0000",)
     resumed.finish_half_written()
+    assert resumed.half_written() == ()
     record = open_store().trial("probe", 0)
     assert (record.status, record.value, record.checkpoint) == (status, 1.0, "trials/probe-0000/best")
     assert record.ended_at is not None
@@ -253,10 +322,10 @@ def test_two_studies_in_one_storage_do_not_mix(store: Store, open_store: OpenSto
     create(store)
     create(store)
     assert create(other) == 0
-    other.set_test("probe", 0, {"rmse": 1.0})
+    other.set_runs([Run(1.0)])
     assert len(store.trials()) == 2
     assert len(other.trials()) == 1
-    assert store.trials()[0].test == {}
+    assert store.runs() == ()
 
 
 def test_a_family_that_is_there_is_left_as_it_is(store: Store, open_store: OpenStore) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from statistics import median
 
 from tuning.metrics import Direction
-from tuning.pruning._base import Pruner
+from tuning.pruning._base import Pruner, rungs
 
 
 class MedianPruner(Pruner):
@@ -27,7 +27,9 @@ class MedianPruner(Pruner):
 
     @property
     def checkpoint_iterations(self) -> frozenset[int]:
-        return frozenset(range(self.warmup_iterations + 1, self.max_iterations + 1))
+        """Those of `NoPruner`, so that an interrupted warm-up is not lost, and all after it."""
+        judged = range(self.warmup_iterations + 1, self.max_iterations + 1)
+        return rungs(1, 3, self.max_iterations).union(judged)
 
     def _prunes(self, number: int, iteration: int) -> bool:
         if iteration <= self.warmup_iterations:

@@ -1,7 +1,15 @@
 """A running study on the driver's side, free of Ray: what is started, recorded, pruned and ended."""
 
-from tuning.session._folder import STUDY_FILE, StudyFolder, study_names, to_json, write_atomically
-from tuning.session._session import Draw, Search, Session
+from tuning.session._family import Draw, Search
+from tuning.session._folder import (
+    STUDY_FILE,
+    StudyFolder,
+    replace_folder,
+    study_names,
+    to_json,
+    write_atomically,
+)
+from tuning.session._session import Session
 
 __all__ = [
     "STUDY_FILE",
@@ -9,6 +17,7 @@ __all__ = [
     "Search",
     "Session",
     "StudyFolder",
+    "replace_folder",
     "study_names",
     "to_json",
     "write_atomically",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -104,6 +105,33 @@ def write_atomically(path: Path, text: str) -> None:
         file.flush()
         os.fsync(file.fileno())
     draft.replace(path)
+    _sync(path.parent)
+
+
+def replace_folder(draft: Path, final: Path) -> None:
+    """Move a finished folder to its place, all or nothing, and through a power cut.
+
+    The old folder is moved away first and deleted last: it can be restored by hand from `.<name>.old`
+    should the process be killed between the two moves.
+    """
+    for path in (draft, *draft.rglob("*")):
+        _sync(path)
+    old = final.with_name(f".{final.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    if final.exists():
+        final.rename(old)
+    draft.rename(final)
+    _sync(final.parent)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _sync(path: Path) -> None:
+    """Put a file, or the names in a folder, on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def to_json(content: Any) -> str:

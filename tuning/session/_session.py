@@ -8,65 +8,21 @@ from __future__ import annotations
 import logging
 import shutil
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Protocol
-
-from optuna.distributions import BaseDistribution
-from optuna.trial import FrozenTrial
+from typing import Any
 
 from tuning.config import StudyConfig
 from tuning.families import Family
-from tuning.metrics import Direction
-from tuning.progress import FamilyProgress, Snapshot
+from tuning.progress import Snapshot
 from tuning.pruning import Pruner, make_pruner
 from tuning.sampling import derive_seed
+from tuning.session._family import FamilyState, Search
 from tuning.session._folder import StudyFolder
 from tuning.store import Placement, Result, Status, Store, TrialRecord
 from tuning.trial import CHECKPOINTS, Report, TrialSpec
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Draw:
-    """A configuration as the sampler drew it."""
-
-    params: Mapping[str, Any]
-    distributions: Mapping[str, BaseDistribution]
-    system_attrs: Mapping[str, Any]
-
-
-class Search(Protocol):
-    """A family's sampler with its working copy of the record."""
-
-    def replay(self, trials: Sequence[FrozenTrial]) -> None:
-        """Take over the trials of a record."""
-
-    def draw(self) -> Draw:
-        """Draw the next trial's configuration."""
-
-    def report(self, number: int, iteration: int, value: float) -> None:
-        """Hear a trial's score."""
-
-    def close(self, number: int, status: Status, value: float | None) -> None:
-        """Hear how a trial ended."""
-
-
-@dataclass
-class _FamilyState:
-    family: Family
-    search: Search
-    pruner: Pruner
-    launched: int = 0
-    seconds: dict[int, float] = field(default_factory=dict)
-    ended: Counter[Status] = field(default_factory=Counter)
-    best: float | None = None
-
-    @property
-    def total_seconds(self) -> float:
-        return sum(self.seconds.values())
 
 
 class Session:
@@ -80,6 +36,7 @@ class Session:
         make_search: gives a family's sampler.
         slots: trials at once.
         metric: name of the metric that is searched on.
+        clock: monotonic time in seconds.
     """
 
     def __init__(
@@ -92,25 +49,27 @@ class Session:
         *,
         slots: int = 1,
         metric: str = "value",
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._config = config
         self._store = store
         self._folder = folder
         self._slots = slots
         self._metric = metric
+        self._clock = clock
         self._states = {
-            family.name: _FamilyState(
+            family.name: FamilyState(
                 family, make_search(family), make_pruner(config.pruning, store.direction)
             )
             for family in families
         }
         self._live: dict[str, TrialSpec] = {}
-        self._live_since_s: dict[str, float] = {}
         self._losses: Counter[str] = Counter()
-        self._waiting: deque[TrialSpec] = deque()
+        self._waiting: list[TrialSpec] = []
         self._deadline_s: float | None = None
         self._stopped_s: float | None = None
-        self._started_s = time.monotonic()
+        self._started_s = clock()
+        self._started = 0
         self._busy_seconds = 0.0
         for state in self._states.values():
             self._take_over(state)
@@ -122,9 +81,9 @@ class Session:
         return tuple(self._live)
 
     @property
-    def spent_seconds(self) -> float:
-        """Training time of all trials, those of earlier runs included."""
-        return sum(state.total_seconds for state in self._states.values())
+    def started(self) -> int:
+        """Starts of trials in this run, those that go on from a checkpoint included."""
+        return self._started
 
     def snapshot(self) -> Snapshot:
         """Where the study stands now, for a view."""
@@ -132,11 +91,11 @@ class Session:
         return Snapshot(
             study=self._config.name,
             metric=self._metric,
-            families=tuple(self._family_progress(state) for state in states),
+            families=tuple(state.progress() for state in states),
             launched=sum(state.launched for state in states),
             finished=sum(state.ended.total() for state in states),
             target=self._target(),
-            elapsed_s=time.monotonic() - self._started_s,
+            elapsed_s=self._clock() - self._started_s,
             remaining_s=self.remaining_s,
             busy_seconds=self._busy_seconds,
             slots=self._slots,
@@ -144,22 +103,13 @@ class Session:
             stopping=self.is_stopping,
         )
 
-    def _family_progress(self, state: _FamilyState) -> FamilyProgress:
-        return FamilyProgress(
-            name=state.family.name,
-            running=sum(spec.model == state.family.name for spec in self._live.values()),
-            completed=state.ended[Status.COMPLETED],
-            pruned=state.ended[Status.PRUNED],
-            failed=state.ended[Status.FAILED],
-            diverged=state.ended[Status.DIVERGED],
-            best=state.best,
-        )
-
     def _target(self) -> int | None:
         """Trials that the study will have in all, None when only time limits it."""
         search = self._config.search
-        per_family = None if search.trials is None else search.trials * len(self._states)
-        limits = [limit for limit in (per_family, search.total_trials) if limit is not None]
+        limits = [] if search.total_trials is None else [search.total_trials]
+        if search.trials is not None:
+            states = self._states.values()
+            limits.append(sum(state.launched if state.parked else search.trials for state in states))
         return min(limits, default=None)
 
     @property
@@ -170,12 +120,12 @@ class Session:
     @property
     def stopping_s(self) -> float:
         """Seconds since the session was asked to stop, 0 before."""
-        return 0.0 if self._stopped_s is None else time.monotonic() - self._stopped_s
+        return 0.0 if self._stopped_s is None else self._clock() - self._stopped_s
 
     @property
     def remaining_s(self) -> float | None:
         """Seconds until the time budget is used up, None without one."""
-        return None if self._deadline_s is None else self._deadline_s - time.monotonic()
+        return None if self._deadline_s is None else self._deadline_s - self._clock()
 
     def pruner(self, model: str) -> Pruner:
         """A family's pruning rule with its present state."""
@@ -183,12 +133,12 @@ class Session:
 
     def set_time_budget(self, seconds: float) -> None:
         """Stop by itself after `seconds` from now."""
-        self._deadline_s = time.monotonic() + seconds
+        self._deadline_s = self._clock() + seconds
 
     def stop(self) -> None:
         """Start nothing more, and ask what runs to write a checkpoint and end."""
         if not self.is_stopping:
-            self._stopped_s = time.monotonic()
+            self._stopped_s = self._clock()
             self._folder.stop_file.touch()
 
     def check_clock(self) -> None:
@@ -199,20 +149,25 @@ class Session:
 
     def is_over(self) -> bool:
         """Whether nothing runs and nothing more will be started."""
-        return not self._live and (self.is_stopping or not (self._waiting or self._open_states()))
+        return not self._live and (self.is_stopping or not (self._next_waiting() or self._open_states()))
 
     def next_trial(self) -> TrialSpec | None:
         """The next trial to start now, None when there is none for the moment."""
         self.check_clock()
         if self.is_stopping:
             return None
-        spec = self._waiting.popleft() if self._waiting else self._new_trial()
+        spec = self._next_waiting()
+        if spec is not None:
+            self._waiting.remove(spec)
+        else:
+            spec = self._new_trial()
         if spec is None:
             return None
         if spec.attempt > 1:
             self._store.set_attempt(spec.model, spec.number, spec.attempt)
         self._live[spec.id] = spec
-        self._live_since_s[spec.id] = time.monotonic()
+        self._states[spec.model].begin(spec.number, self._clock())
+        self._started += 1
         return spec
 
     def place(self, spec: TrialSpec, placement: Placement) -> None:
@@ -230,9 +185,7 @@ class Session:
         prune = False
         if report.value is not None:
             value = self._store.report(spec.model, spec.number, report.iteration, report.value)
-            self._note_best(state, value)
-            state.search.report(spec.number, report.iteration, value)
-            prune = state.pruner.report(spec.number, report.iteration, value)
+            prune = state.report(spec.number, report.iteration, value)
         if report.result is not None:
             self._finish(spec, report.result, report)
         elif prune:
@@ -246,33 +199,39 @@ class Session:
     def _go_on(self, spec: TrialSpec, report: Report) -> None:
         """Record the checkpoint last: a trial that resumes from it has its score, and was let through."""
         if report.checkpoint is not None:
-            self._store.set_checkpoint(spec.model, spec.number, report.checkpoint, report.train_seconds)
+            self._store.set_checkpoint(
+                spec.model,
+                spec.number,
+                report.checkpoint,
+                report.train_seconds,
+                value=report.best_value,
+                best_iteration=report.best_iteration,
+            )
         if report.interrupted:
-            self._live.pop(spec.id)
+            self._release(spec)
 
     def lost(self, spec: TrialSpec, reason: str, *, may_retry: bool = True) -> None:
         """A trial's worker died: let the trial go on from its checkpoint, or record the failure."""
-        if self._live.pop(spec.id, None) is None:
+        if spec.id not in self._live:
             return
         if self.is_stopping and may_retry:
-            return  # It stays unfinished in the record, for a resume.
+            self._release(spec)  # It stays unfinished in the record, for a resume.
+            return
         self._losses[spec.id] += 1
         if may_retry and self._losses[spec.id] <= self._config.resources.max_retries:
             logger.warning("%s lost its worker (%s); it goes on from its last checkpoint.", spec.id, reason)
+            self._release(spec)
             record = self._store.trial(spec.model, spec.number)
             self._waiting.append(self._spec(record.model, record.number, record.params, record))
         else:
-            self._live[spec.id] = spec
             self._finish(spec, Result(Status.FAILED, error=reason))
 
-    def _note_best(self, state: _FamilyState, value: float) -> None:
-        lower = self._store.direction is Direction.MINIMIZE
-        if state.best is None or (value < state.best) == lower:
-            state.best = value
+    def _release(self, spec: TrialSpec) -> None:
+        """The trial runs no longer."""
+        del self._live[spec.id]
+        self._states[spec.model].leave(spec.number, self._clock())
 
     def _finish(self, spec: TrialSpec, result: Result, report: Report | None = None) -> None:
-        state = self._states[spec.model]
-        state.ended[result.status] += 1
         self._store.finish(
             spec.model,
             spec.number,
@@ -280,38 +239,33 @@ class Session:
             checkpoint=None if report is None else report.checkpoint,
             train_seconds=None if report is None else report.train_seconds,
         )
-        state.search.close(spec.number, result.status, result.value)
-        if result.status is Status.COMPLETED and result.value is not None:
-            # An early end counts at every later rung with the score it ended with.
-            state.pruner.report(spec.number, state.pruner.max_iterations, result.value)
+        self._states[spec.model].close(spec.number, result)
         if result.status in (Status.COMPLETED, Status.DIVERGED):
             shutil.rmtree(self._folder.trial(spec.id) / CHECKPOINTS, ignore_errors=True)
-        self._live.pop(spec.id)
+        self._release(spec)
 
-    def _take_over(self, state: _FamilyState) -> None:
+    def _take_over(self, state: FamilyState) -> None:
         name = state.family.name
         self._store.add_family(name)
         state.search.replay(self._store.frozen_trials(name))
         for record in self._store.trials(name, driven=False):
-            state.launched += 1
-            state.seconds[record.number] = record.train_seconds
-            if record.value is not None and record.status.is_ranked:
-                self._note_best(state, record.value)
-            if record.values:
-                state.pruner.replay({record.number: _curve(record, self._config.pruning.max_iterations)})
-            if record.status.is_finished:
-                state.ended[record.status] += 1
-            else:
+            state.take_over(record, self._config.pruning.max_iterations)
+            if not record.status.is_finished:
                 self._waiting.append(self._spec(name, record.number, record.params, record))
 
-    def _open_states(self) -> list[_FamilyState]:
+    def _next_waiting(self) -> TrialSpec | None:
+        """An unfinished trial that is to go on; those of a parked family stay for a resume."""
+        return next((spec for spec in self._waiting if not self._states[spec.model].parked), None)
+
+    def _open_states(self) -> list[FamilyState]:
         """Families that may still start trials."""
         search = self._config.search
         launched = sum(state.launched for state in self._states.values())
         if search.total_trials is not None and launched >= search.total_trials:
             return []
         limit = search.trials
-        return [state for state in self._states.values() if limit is None or state.launched < limit]
+        states = [state for state in self._states.values() if not state.parked]
+        return [state for state in states if limit is None or state.launched < limit]
 
     def _new_trial(self) -> TrialSpec | None:
         states = self._open_states()
@@ -327,18 +281,11 @@ class Session:
         state.launched += 1
         return self._spec(state.family.name, number, params)
 
-    def _turn(self, state: _FamilyState) -> tuple[float, float]:
+    def _turn(self, state: FamilyState) -> tuple[float, float]:
         """Who is next: by trials when they are counted, else by time, so that no slow family eats it."""
         if self._config.search.trials is not None or self._config.search.total_trials is not None:
             return (state.launched, 0)
-        return (min(state.launched, 1), state.total_seconds + self._untold_seconds(state))
-
-    def _untold_seconds(self, state: _FamilyState) -> float:
-        """Time of a family's running trials since their start, which they may not have told of yet."""
-        now_s = time.monotonic()
-        live = [spec for spec in self._live.values() if spec.model == state.family.name]
-        untold = (now_s - self._live_since_s[s.id] - state.seconds.get(s.number, 0.0) for s in live)
-        return sum(max(0.0, seconds) for seconds in untold)
+        return (min(state.launched, 1), state.charged_s(self._clock()))
 
     def _spec(
         self, model: str, number: int, params: Mapping[str, Any], record: TrialRecord | None = None
@@ -357,15 +304,7 @@ class Session:
             time_limit_s=self._config.resources.trial_time_limit_s,
         )
 
-    def _count_time(self, state: _FamilyState, spec: TrialSpec, report: Report) -> None:
-        before = state.seconds.get(spec.number, 0.0)
+    def _count_time(self, state: FamilyState, spec: TrialSpec, report: Report) -> None:
+        before = state.train_seconds.get(spec.number, 0.0)
         self._busy_seconds += max(0.0, report.train_seconds - before)
-        state.seconds[spec.number] = report.train_seconds
-
-
-def _curve(record: TrialRecord, max_iterations: int) -> dict[int, float]:
-    """A trial's scores as the pruner keeps them."""
-    curve = dict(record.values)
-    if record.status is Status.COMPLETED and record.value is not None:
-        curve[max_iterations] = record.value
-    return curve
+        state.train_seconds[spec.number] = report.train_seconds

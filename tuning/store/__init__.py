@@ -2,7 +2,7 @@
 
 from tuning.store._backend import drop_torn_line
 from tuning.store._lock import DriverLock, is_driven
-from tuning.store._record import Metrics, Placement, Result, Status, TrialRecord, trial_id
+from tuning.store._record import Metrics, Placement, Result, Run, Status, TrialRecord, trial_id
 from tuning.store._store import Store
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     "Metrics",
     "Placement",
     "Result",
+    "Run",
     "Status",
     "Store",
     "TrialRecord",

@@ -70,10 +70,14 @@ class TrialRecord:
         number: number within the family, from 0.
         params: searched hyperparameters, as the model takes them.
         values: validation score by iteration.
-        value: best validation score so far, None before the first report.
+        value: validation score of what can be predicted with: of the final state, or of the checkpoint of
+            an interrupted trial (None without one); of a running trial the best score reported so far.
         checkpoint: folder relative to the study folder, None before the first checkpoint.
         train_seconds: time spent training and evaluating.
-        test: metrics on the test rows, only for trials that were the best of their family at an end.
+        started_at: with its time zone.
+        ended_at: with its time zone, None for an unfinished trial.
+        test: metrics of the present checkpoint on the test rows, only for trials that were the best of
+            their family at an end.
     """
 
     model: str
@@ -103,6 +107,26 @@ class TrialRecord:
     def iterations(self) -> int:
         """Iterations reported, 0 before the first."""
         return max(self.values, default=0)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of a study, from its start or resume to its end.
+
+    Attributes:
+        budget_s: wall time that it might take; None: no limit.
+        used_s: wall time that it took, as last recorded.
+        ended: it came to its end, so leaderboard and bundle are of its last state; False after a kill.
+    """
+
+    budget_s: float | None = None
+    used_s: float = 0.0
+    ended: bool = False
+
+    @property
+    def left_s(self) -> float | None:
+        """What it left of its budget, None without one."""
+        return None if self.budget_s is None else max(0.0, self.budget_s - self.used_s)
 
 
 def trial_id(model: str, number: int) -> str:

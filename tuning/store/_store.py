@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 import optuna
 from optuna.distributions import BaseDistribution
@@ -17,7 +19,7 @@ from tuning.errors import RecordError
 from tuning.metrics import Direction
 from tuning.store._backend import open_storage
 from tuning.store._lock import is_driven
-from tuning.store._record import Placement, Result, Status, TrialRecord, trial_id
+from tuning.store._record import Placement, Result, Run, Status, TrialRecord, trial_id
 
 _STATES = {
     Status.COMPLETED: TrialState.COMPLETE,
@@ -26,6 +28,7 @@ _STATES = {
     Status.DIVERGED: TrialState.FAIL,
 }
 _TEST = "test"
+_RUNS = "runs"
 
 
 class Store:
@@ -48,6 +51,14 @@ class Store:
         self._storage: BaseStorage = open_storage(folder, url)
         self._studies: dict[str, int] = {}
         self._trials: dict[tuple[str, int], int] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
 
     def families(self) -> tuple[str, ...]:
         """Families that the record knows, in the order of their first trial."""
@@ -132,9 +143,32 @@ class Store:
         """Record where a trial runs."""
         self._storage.set_trial_user_attr(self._trial(model, number), "placement", asdict(placement))
 
-    def set_checkpoint(self, model: str, number: int, checkpoint: str, train_seconds: float) -> None:
-        """Record a trial's latest checkpoint, relative to the study folder."""
-        state = {"path": checkpoint, "train_seconds": train_seconds}
+    def set_checkpoint(
+        self,
+        model: str,
+        number: int,
+        checkpoint: str,
+        train_seconds: float,
+        *,
+        value: float | None = None,
+        best_iteration: int | None = None,
+    ) -> None:
+        """Record a trial's latest checkpoint.
+
+        Args:
+            model: family.
+            number: number within the family.
+            checkpoint: folder relative to the study folder.
+            train_seconds: time spent until then.
+            value: validation score of the best state in it.
+            best_iteration: iteration at which that was reached.
+        """
+        state = {
+            "path": checkpoint,
+            "train_seconds": train_seconds,
+            "value": value,
+            "best_iteration": best_iteration,
+        }
         self._storage.set_trial_user_attr(self._trial(model, number), "checkpoint", state)
 
     def report(self, model: str, number: int, iteration: int, value: float) -> float:
@@ -175,16 +209,41 @@ class Store:
 
     def finish_half_written(self) -> None:
         """Close trials whose result was recorded but whose state was not, because a kill came between."""
+        for _, trial in self._half_written():
+            result = trial.user_attrs["result"]
+            self._close(trial._trial_id, Status(result["status"]), result["value"])
+
+    def half_written(self) -> tuple[str, ...]:
+        """Ids of the trials whose result is recorded but whose state is not."""
+        return tuple(trial_id(model, trial.number) for model, trial in self._half_written())
+
+    def _half_written(self) -> Iterator[tuple[str, FrozenTrial]]:
         for model in self.families():
             for trial in self.frozen_trials(model):
-                result = trial.user_attrs.get("result")
-                if result and not trial.state.is_finished():
-                    self._close(trial._trial_id, Status(result["status"]), result["value"])
+                if "result" in trial.user_attrs and not trial.state.is_finished():
+                    yield model, trial
 
-    def set_test(self, model: str, number: int, metrics: Mapping[str, float]) -> None:
-        """Record a trial's metrics on the test rows; a finished trial is closed, so the family holds them."""
-        tests = {**self._tests(model), str(number): dict(metrics)}
+    def set_test(self, model: str, number: int, metrics: Mapping[str, float], checkpoint: str) -> None:
+        """Record the metrics of a trial's checkpoint on the test rows.
+
+        They hold as long as that is the trial's checkpoint. A finished trial is closed, so the family
+        holds them.
+        """
+        entry = {"checkpoint": checkpoint, "metrics": dict(metrics)}
+        tests = {**self._tests(model), str(number): entry}
         self._storage.set_study_user_attr(self._study(model), _TEST, tests)
+
+    def runs(self) -> tuple[Run, ...]:
+        """The study's runs so far, the first one first."""
+        if not self.families():
+            return ()
+        raw = self._storage.get_study_user_attrs(self._first_study()).get(_RUNS, [])
+        return tuple(Run(**entry) for entry in raw)
+
+    def set_runs(self, runs: Sequence[Run]) -> None:
+        """Record the study's runs; its first family, which must be there, holds them."""
+        raw = [asdict(run) for run in runs]
+        self._storage.set_study_user_attr(self._first_study(), _RUNS, raw)
 
     def close(self) -> None:
         """Let go of the storage's connections."""
@@ -203,6 +262,9 @@ class Store:
         else:
             self._storage.set_trial_state_values(trial, state, [value])
 
+    def _first_study(self) -> int:
+        return self._study(self.families()[0])
+
     def _study(self, model: str) -> int:
         if model not in self._studies:
             self._studies[model] = self._storage.get_study_id_from_name(f"{self._name}/{model}")
@@ -215,9 +277,9 @@ class Store:
             self._trials[key] = self._storage.get_trial_id_from_study_id_trial_number(study, number)
         return self._trials[key]
 
-    def _tests(self, model: str) -> dict[str, dict[str, float]]:
-        """Metrics on the test rows by trial number (as text)."""
-        tests: dict[str, dict[str, float]] = self._storage.get_study_user_attrs(self._study(model)).get(
+    def _tests(self, model: str) -> dict[str, dict[str, Any]]:
+        """Metrics on the test rows, and the checkpoint they are of, by trial number (as text)."""
+        tests: dict[str, dict[str, Any]] = self._storage.get_study_user_attrs(self._study(model)).get(
             _TEST, {}
         )
         return tests
@@ -228,26 +290,31 @@ class Store:
         return [self._read(model, trial, driven, tests) for trial in numbered]
 
     def _read(
-        self, model: str, trial: FrozenTrial, driven: bool, tests: Mapping[str, Mapping[str, float]]
+        self, model: str, trial: FrozenTrial, driven: bool, tests: Mapping[str, Mapping[str, Any]]
     ) -> TrialRecord:
         result = trial.user_attrs.get("result", {})
         latest = trial.user_attrs.get("checkpoint", {})
+        status = _status(trial, driven)
+        checkpoint = result.get("checkpoint") or latest.get("path")
+        interrupted = status is Status.INTERRUPTED
+        so_far = latest.get("value") if interrupted else self._best(trial.intermediate_values)
+        test = tests.get(str(trial.number), {})
         return TrialRecord(
             model=model,
             number=trial.number,
-            status=_status(trial, driven),
+            status=status,
             params=trial.user_attrs.get("params", {}),
             values=dict(sorted(trial.intermediate_values.items())),
-            value=result.get("value", self._best(trial.intermediate_values)),
-            checkpoint=result.get("checkpoint") or latest.get("path"),
+            value=result.get("value", so_far),
+            checkpoint=checkpoint,
             placement=_placement(trial.user_attrs.get("placement")),
             train_seconds=result.get("train_seconds") or latest.get("train_seconds", 0.0),
-            started_at=trial.datetime_start,
-            ended_at=trial.datetime_complete,
-            best_iteration=result.get("best_iteration"),
+            started_at=_with_zone(trial.datetime_start),
+            ended_at=_with_zone(trial.datetime_complete),
+            best_iteration=result.get("best_iteration", latest.get("best_iteration")),
             train=result.get("train", {}),
             valid=result.get("valid", {}),
-            test=tests.get(str(trial.number), {}),
+            test=test.get("metrics", {}) if test.get("checkpoint") == checkpoint else {},
             error=result.get("error"),
             attempts=trial.user_attrs.get("attempts", 1),
         )
@@ -267,6 +334,11 @@ def _status(trial: FrozenTrial, driven: bool) -> Status:
     return {TrialState.COMPLETE: Status.COMPLETED, TrialState.PRUNED: Status.PRUNED}.get(
         trial.state, Status.FAILED
     )
+
+
+def _with_zone(moment: datetime | None) -> datetime | None:
+    """Optuna's times are local and do not say so."""
+    return None if moment is None else moment.astimezone()
 
 
 def _placement(raw: Mapping[str, Any] | None) -> Placement:

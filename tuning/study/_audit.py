@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,15 +13,17 @@ from pathlib import Path
 import pandas as pd
 
 from models import Schema
-from models.errors import CheckpointError, ModelError
-from tuning.errors import InputError
+from tuning.data import PreparedData, fingerprint, prepare, read_frame
+from tuning.errors import InputError, RecordError, TuningError
 from tuning.leaderboard import Leaderboard, build_leaderboard
 from tuning.metrics import Direction
 from tuning.session import StudyFolder
 from tuning.store import Status, TrialRecord, is_driven, trial_id
-from tuning.study._bundle import load_transforms
+from tuning.study._bundle import BUNDLE_FILE, load_transforms
 from tuning.study._restore import find_family, restore_models
-from tuning.study._setup import StudyHeader, take_up
+from tuning.study._setup import StudyHeader
+
+_SPLIT_COLUMNS = {"row", "part", "fold"}
 
 
 @dataclass(frozen=True)
@@ -37,17 +40,17 @@ class Finding:
 def audit(header: StudyHeader, folder: StudyFolder) -> tuple[Finding, ...]:
     """Every disagreement between the record and the folder; empty when all is well.
 
-    Checked: no trial is missing or recorded twice; none is left running while nobody runs the study;
-    finished trials have what their state promises; every checkpoint that the record names lies in the
-    study folder and loads; the leaderboard's order follows from the record.
+    Checked: no trial is missing or recorded twice; finished trials have what their state promises;
+    every checkpoint that the record names lies in the study folder and loads; the splits are readable
+    and fit the data, as long as those are there unchanged. When the last run came to its end, also: no
+    trial is left running whose end was recorded; leaderboard and bundle follow from the record.
     """
-    store = header.open_store(folder)
-    try:
+    with header.open_store(folder) as store:
         records = store.trials()
         states = {name: [t.state.name for t in store.frozen_trials(name)] for name in store.families()}
-    finally:
-        store.close()
-    driven = is_driven(folder.root)
+        torn = store.half_written()
+        runs = store.runs()
+    at_rest = bool(runs) and runs[-1].ended and not is_driven(folder.root)
     return tuple(
         itertools.chain(
             _check_numbers(records),
@@ -55,7 +58,8 @@ def audit(header: StudyHeader, folder: StudyFolder) -> tuple[Finding, ...]:
             *(_check_trial(record, header.direction) for record in records),
             _check_states(records, states),
             _check_checkpoints(records, header, folder),
-            () if driven else _check_leaderboard(records, header, folder),
+            _check_splits(header, folder),
+            _check_end(records, torn, header, folder) if at_rest else (),
         )
     )
 
@@ -87,11 +91,13 @@ def _check_trial(record: TrialRecord, direction: Direction) -> Iterator[Finding]
         yield Finding(record.id, f"{record.status} without a reason")
     if record.status in (Status.COMPLETED, Status.PRUNED) and record.checkpoint is None:
         yield Finding(record.id, f"{record.status} without a checkpoint")
-    if finite and record.value is not None:
+    if record.status.is_finished and finite and record.value is not None:
         best = min(finite) if direction is Direction.MINIMIZE else max(finite)
         worse = record.value > best if direction is Direction.MINIMIZE else record.value < best
         if worse:
             yield Finding(record.id, f"its score {record.value:g} is worse than its report {best:g}")
+    if record.status is Status.INTERRUPTED and record.checkpoint is not None and record.value is None:
+        yield Finding(record.id, "its checkpoint is recorded without a score")
 
 
 def _check_states(records: Iterable[TrialRecord], states: dict[str, list[str]]) -> Iterator[Finding]:
@@ -114,12 +120,16 @@ def _check_checkpoints(
     records: Iterable[TrialRecord], header: StudyHeader, folder: StudyFolder
 ) -> Iterator[Finding]:
     named = [(record, record.checkpoint) for record in records if record.checkpoint is not None]
-    schemas = _schemas(header, folder) if named else []
+    try:
+        schemas = _schemas(header, folder) if named else []
+    except (InputError, OSError, ValueError) as error:
+        yield Finding(folder.transforms.name, f"cannot be made again, so no checkpoint was loaded: {error}")
+        return
     for record, checkpoint in named:
         try:
             path = folder.resolve(checkpoint)
             restore_models(record, path, find_family(header.families, record.model), schemas)
-        except (CheckpointError, ModelError, InputError) as error:
+        except TuningError as error:
             yield Finding(record.id, f"its checkpoint does not load: {error}")
 
 
@@ -127,43 +137,84 @@ def _schemas(header: StudyHeader, folder: StudyFolder) -> list[Schema]:
     """Columns of each fold; from the data when the run was killed before it wrote the transforms."""
     if folder.transforms.exists():
         return [transform.schema for transform in load_transforms(folder)]
-    return [fold.schema for fold in take_up(folder.root.parent, header.config.name, {}).data.folds]
+    return [fold.schema for fold in _prepare(header, folder).folds]
 
 
-def _check_leaderboard(
-    records: Sequence[TrialRecord], header: StudyHeader, folder: StudyFolder
+def _prepare(header: StudyHeader, folder: StudyFolder) -> PreparedData:
+    config, splits = header.config, pd.read_parquet(folder.splits_file)
+    frame = read_frame(config.data.path, config.data.delimiter)
+    return prepare(
+        frame, config.data, config.target, config.split, config.metric, config.search.seed, splits=splits
+    )
+
+
+def _check_splits(header: StudyHeader, folder: StudyFolder) -> Iterator[Finding]:
+    place = folder.splits_file.name
+    try:
+        splits = pd.read_parquet(folder.splits_file)
+    except (OSError, ValueError) as error:
+        yield Finding(place, f"cannot be read: {' '.join(str(error).split())}")
+        return
+    if missing := sorted(_SPLIT_COLUMNS - set(splits.columns)):
+        yield Finding(place, f"has no column {', '.join(missing)}")
+        return
+    if splits["row"].duplicated().any():
+        yield Finding(place, "has rows twice")
+    data = Path(header.config.data.path)
+    if data.exists() and fingerprint(str(data)) == header.data_sha256:
+        yield from _check_coverage(header, folder)
+
+
+def _check_coverage(header: StudyHeader, folder: StudyFolder) -> Iterator[Finding]:
+    """Whether the study's data can be prepared with the recorded splits."""
+    try:
+        _prepare(header, folder)
+    except InputError as error:
+        yield Finding(folder.splits_file.name, str(error))
+
+
+def _check_end(
+    records: Sequence[TrialRecord], torn: Sequence[str], header: StudyHeader, folder: StudyFolder
 ) -> Iterator[Finding]:
+    """What holds after a run that came to its end; a killed one leaves it to the next to put right."""
+    for trial in torn:
+        yield Finding(trial, "its end was recorded, but it is left running")
     expected = build_leaderboard(
         header.config.name, header.task.value, header.metric, header.direction, records
     )
-    yield from _check_ranks(expected)
-    if not folder.leaderboard_json.exists():
+    yield from _check_leaderboard(expected, folder)
+    yield from _check_bundle(expected, folder)
+
+
+def _check_leaderboard(expected: Leaderboard, folder: StudyFolder) -> Iterator[Finding]:
+    place = folder.leaderboard_json.name
+    try:
+        written = Leaderboard.from_json(folder.leaderboard_json.read_text())
+    except (OSError, RecordError) as error:
+        yield Finding(place, f"cannot be read: {error}")
         return
-    written = Leaderboard.from_json(folder.leaderboard_json.read_text())
-    if not _is_current(folder.leaderboard_json, records):
+    pairs = itertools.zip_longest(_ranks(expected), _ranks(written))
+    wrong = next(((ours or theirs) for ours, theirs in pairs if ours != theirs), None)
+    if wrong is not None:
+        yield Finding(place, f"does not follow from the record, first at {wrong[0]}")
+
+
+def _ranks(leaderboard: Leaderboard) -> list[tuple[str, int | None, float | None]]:
+    return [(row.trial, row.rank, row.valid) for row in leaderboard.rows]
+
+
+def _check_bundle(expected: Leaderboard, folder: StudyFolder) -> Iterator[Finding]:
+    place = folder.best.name
+    if not folder.best.exists():
+        if expected.best is not None:
+            yield Finding(place, f"is missing; {expected.best.trial} is ranked first")
         return
-    wrong = [
-        row.trial
-        for row, other in zip(expected.rows, written.rows, strict=False)
-        if (row.trial, row.rank) != (other.trial, other.rank)
-    ]
-    if wrong or len(written.rows) != len(expected.rows):
-        yield Finding(
-            "leaderboard.json", f"does not follow from the record, first at {(wrong or ['its end'])[0]}"
-        )
-
-
-def _check_ranks(leaderboard: Leaderboard) -> Iterator[Finding]:
-    for row in leaderboard.rows:
-        if row.rank is not None and row.status in (Status.FAILED, Status.DIVERGED):
-            yield Finding(row.trial, f"{row.status}, but ranked {row.rank}")
-
-
-def _is_current(path: Path, records: Iterable[TrialRecord]) -> bool:
-    """Whether the leaderboard was written after the last trial ended (a killed run writes none)."""
-    ended = [record.ended_at for record in records if record.ended_at is not None]
-    if not ended:
-        return True
-    last = pd.Timestamp(max(ended))
-    last = last.tz_localize("UTC") if last.tzinfo is None else last
-    return bool(pd.Timestamp(path.stat().st_mtime, unit="s", tz="UTC") >= last)
+    try:
+        trial = json.loads((folder.best / BUNDLE_FILE).read_text())["trial"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        yield Finding(place, f"has no readable {BUNDLE_FILE}: {error}")
+        return
+    if trial not in {row.trial for row in expected.rows}:
+        yield Finding(place, f"holds {trial}, which the record does not have")
+    elif expected.best is not None and trial != expected.best.trial:
+        yield Finding(place, f"holds {trial}, but {expected.best.trial} is ranked first")

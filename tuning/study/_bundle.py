@@ -16,11 +16,13 @@ from models import Model
 from tuning.data import TableTransform
 from tuning.errors import RecordError
 from tuning.families import Family
-from tuning.session import StudyFolder, to_json
+from tuning.session import StudyFolder, replace_folder, to_json
 from tuning.store import TrialRecord
 from tuning.study._restore import find_family, restore_models
 from tuning.study._setup import PreparedStudy, StudyHeader
 from tuning.trial import mean_outputs
+
+BUNDLE_FILE = "bundle.json"
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ def save_transforms(study: PreparedStudy) -> None:
     shutil.rmtree(draft, ignore_errors=True)
     for number, fold in enumerate(study.data.folds):
         fold.transform.save(draft / f"fold-{number}")
-    draft.rename(final)
+    replace_folder(draft, final)
 
 
 def load_predictor(
@@ -94,7 +96,12 @@ def load_transforms(folder: StudyFolder) -> list[TableTransform]:
 
 
 def export_bundle(study: PreparedStudy, record: TrialRecord) -> Path:
-    """Copy a trial's models, transforms and description to `best/`, all or nothing."""
+    """Copy a trial's models, transforms and description to `best/`, all or nothing.
+
+    Raises:
+        RecordError: the trial has no checkpoint.
+        OSError: the checkpoint is gone, or the folder cannot be written.
+    """
     if record.checkpoint is None:
         raise RecordError(f"{record.id} has no checkpoint to export.")
     final = study.folder.best
@@ -116,7 +123,6 @@ def export_bundle(study: PreparedStudy, record: TrialRecord) -> Path:
         "test": dict(record.test),
         "placement": dataclasses.asdict(record.placement),
     }
-    (draft / "bundle.json").write_text(to_json(description))
-    shutil.rmtree(final, ignore_errors=True)
-    draft.rename(final)
+    (draft / BUNDLE_FILE).write_text(to_json(description))
+    replace_folder(draft, final)
     return final

@@ -8,6 +8,7 @@ from typing import Any
 
 from models import Model, Schema
 from models.errors import CheckpointError
+from tuning.errors import RecordError
 from tuning.families import Family, load_model
 from tuning.space import build_params
 from tuning.store import TrialRecord
@@ -47,12 +48,24 @@ def restore_models(
 
 
 def find_family(families: Sequence[Family], name: str) -> Family:
-    """The family of that name."""
-    return next(family for family in families if family.name == name)
+    """The family of that name.
+
+    Raises:
+        RecordError: the study has none.
+    """
+    for family in families:
+        if family.name == name:
+            return family
+    known = ", ".join(family.name for family in families)
+    raise RecordError(f"The record has trials of {name}, which the study file does not know; it has {known}.")
 
 
 def score_on_test(study: PreparedStudy, record: TrialRecord) -> dict[str, float]:
-    """Every metric of a trial's best state on the rows that nothing was fitted or chosen on."""
+    """Every metric of a trial's best state on the rows that nothing was fitted or chosen on.
+
+    Raises:
+        CheckpointError: there is no checkpoint, or it is damaged.
+    """
     if record.checkpoint is None:
         raise CheckpointError(f"{record.id} has no checkpoint to score.")
     models = restore_models(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -11,19 +9,19 @@ from dataclasses import dataclass
 
 import optuna
 
-from tuning.config import StudyConfig
 from tuning.execution import WorkerContext, plan_shares, ray_cluster, run_session
 from tuning.execution.search import FamilySearch
-from tuning.leaderboard import Leaderboard, build_leaderboard
+from tuning.leaderboard import Leaderboard
 from tuning.progress import NullView, View
-from tuning.session import Session, StudyFolder, write_atomically
-from tuning.store import DriverLock, Status, Store, drop_torn_line
-from tuning.study._bundle import export_bundle, save_transforms
-from tuning.study._restore import score_on_test
-from tuning.study._setup import PreparedStudy, StudyHeader
+from tuning.session import Session
+from tuning.store import DriverLock, Store, drop_torn_line
+from tuning.study._bundle import save_transforms
+from tuning.study._clock import RunClock, next_budget_s
+from tuning.study._conclude import conclude
+from tuning.study._setup import PreparedStudy
 from tuning.trial import FoldRows
 
-logger = logging.getLogger(__name__)
+NOTHING_LEFT = "nothing left to do: give --trials or --time-budget"
 
 
 @dataclass(frozen=True)
@@ -33,38 +31,63 @@ class Outcome:
     Attributes:
         leaderboard: every trial of the record, ranked.
         interrupted: a signal ended the run; the study can be resumed.
+        notice: what to tell the user beside the leaderboard, None mostly.
     """
 
     leaderboard: Leaderboard
     interrupted: bool
+    notice: str | None = None
 
 
-def run_study(study: PreparedStudy, view: View | None = None, *, new_time_budget: bool = False) -> Outcome:
+def run_study(
+    study: PreparedStudy,
+    view: View | None = None,
+    *,
+    new_time_budget: bool = False,
+    new_trials: bool = False,
+) -> Outcome:
     """Run a study that was set up or taken up, until its trials or its time are used up.
 
     Args:
         study: from `set_up` or `take_up`.
         view: where progress is shown.
-        new_time_budget: the time budget counts from now; otherwise what earlier runs used is taken off.
+        new_time_budget: the time budget was given for this run, and counts from now; otherwise the run
+            has what the one before left of its own.
+        new_trials: a number of trials was given for this run; it lifts a time budget that is used up.
 
     Raises:
         InputError: another process runs it, or the cluster cannot hold a trial.
     """
-    view = view or NullView()
-    started_s = time.monotonic()
-    with DriverLock(study.folder.root), _quiet_optuna():
-        drop_torn_line(study.folder.root)
-        store = study.header.open_store(study.folder)
+    with (
+        DriverLock(study.folder.root),
+        _quiet_optuna(),
+        _open_record(study) as store,
+        # Saving loads libraries for seconds; they are saved while Ray and its workers start.
+        ThreadPoolExecutor(max_workers=1) as pool,
+    ):
+        saved = pool.submit(save_transforms, study)
+        budget_s = study.header.config.search.time_budget_s
+        clock = RunClock(
+            store,
+            next_budget_s(store.runs(), budget_s, new_budget=new_time_budget, more_trials=new_trials),
+        )
+        session, interrupted = _tune(study, store, view or NullView(), clock)
+        saved.result()
+        leaderboard = conclude(study, store)
+        clock.end()
+    nothing_done = session.started == 0 and not interrupted
+    return Outcome(leaderboard, interrupted, NOTHING_LEFT if nothing_done else None)
+
+
+@contextmanager
+def _open_record(study: PreparedStudy) -> Iterator[Store]:
+    """The study's record, put right after a kill, with room for every family."""
+    drop_torn_line(study.folder.root)
+    with study.header.open_store(study.folder) as store:
         store.finish_half_written()
-        try:
-            # Saving loads libraries for seconds; they are saved while Ray and its workers start.
-            with ThreadPoolExecutor(max_workers=1) as pool:
-                saved = pool.submit(save_transforms, study)
-                interrupted = _tune(study, store, view, started_s, new_time_budget)
-                saved.result()
-            return Outcome(_conclude(study, store), interrupted)
-        finally:
-            store.close()
+        for family in study.header.families:
+            store.add_family(family.name)
+        yield store
 
 
 @contextmanager
@@ -78,7 +101,8 @@ def _quiet_optuna() -> Iterator[None]:
         optuna.logging.set_verbosity(level)
 
 
-def _tune(study: PreparedStudy, store: Store, view: View, started_s: float, new_time_budget: bool) -> bool:
+def _tune(study: PreparedStudy, store: Store, view: View, clock: RunClock) -> tuple[Session, bool]:
+    """Run the study's trials on Ray; the session at its end, and whether a signal ended it."""
     header, folder = study.header, study.folder
     config = header.config
     models = {family.name: family.load_model() for family in header.families}
@@ -94,23 +118,28 @@ def _tune(study: PreparedStudy, store: Store, view: View, started_s: float, new_
             slots=shares.max_concurrent,
             metric=header.metric,
         )
-        spent_s = 0.0 if new_time_budget else session.spent_seconds / shares.max_concurrent
-        budget_s = _time_left_s(config, spent_s)
-        if budget_s is not None:
-            session.set_time_budget(budget_s - (time.monotonic() - started_s))
+        if clock.left_s is not None:
+            session.set_time_budget(clock.left_s)
         view.start(_headline(study, dashboard_url, shares.max_concurrent, shares.cpus, shares.gpus))
+
+        def on_tick() -> None:
+            clock.tick()
+            view.update(session.snapshot())
+
         try:
-            return run_session(
+            interrupted = run_session(
                 session,
                 _worker_context(study, shares.threads),
                 folder,
                 shares,
                 gpu_families,
-                lambda: view.update(session.snapshot()),
+                on_tick,
             )
         finally:
+            clock.save()
             view.update(session.snapshot())
             view.stop()
+    return session, interrupted
 
 
 def _worker_context(study: PreparedStudy, threads: int) -> WorkerContext:
@@ -123,45 +152,6 @@ def _worker_context(study: PreparedStudy, threads: int) -> WorkerContext:
         model_files={family.name: family.file for family in study.header.families},
         threads=threads,
     )
-
-
-def _time_left_s(config: StudyConfig, spent_s: float) -> float | None:
-    """What earlier runs left of the time budget, None without one."""
-    budget_s = config.search.time_budget_s
-    return None if budget_s is None else max(0.0, budget_s - spent_s)
-
-
-def _conclude(study: PreparedStudy, store: Store) -> Leaderboard:
-    """Score the best of each family on the test rows, once, and write the leaderboard and the bundle."""
-    leaderboard = read_leaderboard(study.header, store, driven=False)
-    for row in leaderboard.rows:
-        if row.best_of_family and row.test is None and len(study.data.folds[0].test):
-            record = store.trial(row.model, row.number)
-            store.set_test(row.model, row.number, score_on_test(study, record))
-    leaderboard = read_leaderboard(study.header, store, driven=False)
-    write_leaderboard(leaderboard, study.folder)
-    if leaderboard.rows and leaderboard.rows[0].rank == 1:
-        best = leaderboard.rows[0]
-        export_bundle(study, store.trial(best.model, best.number))
-    return leaderboard
-
-
-def read_leaderboard(header: StudyHeader, store: Store, *, driven: bool | None = None) -> Leaderboard:
-    """The ranked trials, from the record."""
-    records = store.trials(driven=driven)
-    return build_leaderboard(header.config.name, header.task.value, header.metric, header.direction, records)
-
-
-def write_leaderboard(leaderboard: Leaderboard, folder: StudyFolder) -> None:
-    """Write leaderboard.json and leaderboard.csv."""
-    write_atomically(folder.leaderboard_json, leaderboard.to_json())
-    write_atomically(folder.leaderboard_csv, leaderboard.to_csv())
-
-
-def all_failed(leaderboard: Leaderboard) -> bool:
-    """Whether trials ended, and none of them with a score that ranks."""
-    ended = [row for row in leaderboard.rows if row.status is not Status.RUNNING]
-    return bool(ended) and all(row.rank is None for row in ended)
 
 
 def _headline(

@@ -1,0 +1,149 @@
+"""Whose turn it is: by trials or by time, and when a family is given up."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.session.study_runs import Clock, Study, done, failed, started, twin_families
+from tuning.session import Session
+from tuning.store import Result, Status
+from tuning.trial import Report, TrialSpec
+
+TIMED = {"time_budget_s": 1000}
+
+
+def test_families_take_turns_when_trials_are_counted(tmp_path: Path) -> None:
+    clock = Clock()
+    session = Study(tmp_path, twin_families(tmp_path, "swift", "slow"), search={"trials": 3}).begin(
+        clock=clock
+    )
+    order = []
+    while not session.is_over():
+        spec = started(session)
+        order.append(spec.model)
+        clock.now_s += 100.0 if spec.model == "slow" else 1.0
+        session.report(spec, done())
+    assert order == ["swift", "slow"] * 3
+
+
+def test_families_get_the_same_time_when_time_is_counted(tmp_path: Path) -> None:
+    clock = Clock()
+    session = Study(tmp_path, twin_families(tmp_path, "slow", "swift"), search=TIMED).begin(clock=clock)
+    spent: Counter[str] = Counter()
+    for _ in range(44):
+        spec = started(session)
+        seconds = 10 if spec.model == "slow" else 1
+        clock.now_s += seconds
+        spent[spec.model] += seconds
+        session.report(spec, done(seconds=0.001))  # What the trial itself counts does not matter.
+    assert spent == {"slow": 40, "swift": 40}
+
+
+def test_trials_that_end_at_once_do_not_take_every_turn(tmp_path: Path) -> None:
+    clock = Clock()
+    session = Study(tmp_path, twin_families(tmp_path, "hasty", "steady"), search=TIMED).begin(clock=clock)
+    counts: Counter[str] = Counter()
+    for _ in range(40):
+        spec = started(session)
+        counts[spec.model] += 1
+        clock.now_s += 0.001 if spec.model == "hasty" else 1.0
+        session.report(spec, done(seconds=0.001))
+    assert counts == {"hasty": 20, "steady": 20}
+
+
+def test_the_time_of_lost_workers_is_charged(tmp_path: Path) -> None:
+    clock = Clock()
+    study = Study(tmp_path, twin_families(tmp_path, "fragile", "steady"), search=TIMED)
+    session = study.begin(clock=clock)
+    counts: Counter[str] = Counter()
+    for _ in range(24):
+        spec = started(session)
+        counts[spec.model] += 1
+        if spec.model == "fragile":
+            session.report(spec, Report(1, 3.0, 0.001))
+            clock.now_s += 5.0
+            session.lost(spec, "hung", may_retry=False)
+        else:
+            clock.now_s += 1.0
+            session.report(spec, done())
+    assert counts == {"fragile": 4, "steady": 20}
+
+
+def test_running_trials_are_charged_before_they_tell_of_anything(tmp_path: Path) -> None:
+    clock = Clock()
+    session = Study(tmp_path, twin_families(tmp_path, "slow", "swift"), search=TIMED).begin(clock=clock)
+    assert started(session).model == "slow"
+    clock.now_s += 3.5
+    for _ in range(4):
+        spec = started(session)
+        assert spec.model == "swift"
+        session.report(spec, done())
+    assert started(session).model == "slow"
+
+
+def fail(session: Session, count: int) -> list[TrialSpec]:
+    specs = []
+    for _ in range(count):
+        specs.append(started(session))
+        session.report(specs[-1], failed())
+    return specs
+
+
+def test_a_family_whose_trials_all_fail_is_given_up_and_the_others_go_on(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    study = Study(tmp_path, twin_families(tmp_path, "broken", "sound"), search={"trials": 20})
+    session = study.begin()
+    counts: Counter[str] = Counter()
+    with caplog.at_level(logging.WARNING):
+        while not session.is_over():
+            spec = started(session)
+            counts[spec.model] += 1
+            session.report(spec, failed() if spec.model == "broken" else done())
+    assert counts == {"broken": 5, "sound": 20}
+    (warning,) = [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING]
+    assert "broken is given up for this run: 5 trials in a row failed" in warning
+    assert "ValueError: broken" in warning
+    assert session.snapshot().target == session.snapshot().finished == 25
+
+
+def test_with_every_family_given_up_the_session_is_over_and_a_resume_tries_again(tmp_path: Path) -> None:
+    study = Study(tmp_path, search=TIMED)
+    session = study.begin()
+    fail(session, 5)
+    assert session.is_over()
+    assert session.next_trial() is None
+    assert not session.is_stopping
+    assert [spec.number for spec in fail(study.begin(), 5)] == [5, 6, 7, 8, 9]
+
+
+@pytest.mark.parametrize(
+    "between",
+    [
+        done(),
+        Report(0, None, 1.0, result=Result(Status.PRUNED)),
+        Report(3, 2.0, 1.0, result=Result(Status.FAILED, error="late")),
+    ],
+)
+def test_a_score_in_between_keeps_a_family(between: Report, tmp_path: Path) -> None:
+    session = Study(tmp_path, search=TIMED).begin()
+    fail(session, 4)
+    session.report(started(session), between)
+    fail(session, 4)
+    assert session.next_trial() is not None
+
+
+def test_an_unfinished_trial_of_a_family_that_is_given_up_stays_for_a_resume(tmp_path: Path) -> None:
+    study = Study(tmp_path, search=TIMED)
+    session = study.begin()
+    unlucky = started(session)
+    fail(session, 5)
+    assert not session.is_over()
+    session.lost(unlucky, "its worker died")
+    assert session.is_over()
+    assert session.next_trial() is None
+    assert started(study.begin()).id == unlucky.id

@@ -1,0 +1,163 @@
+"""What a running session knows of one family."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from optuna.distributions import BaseDistribution
+from optuna.trial import FrozenTrial
+
+from tuning.families import Family
+from tuning.metrics import Direction
+from tuning.progress import FamilyProgress
+from tuning.pruning import Pruner
+from tuning.store import Result, Status, TrialRecord
+
+logger = logging.getLogger(__name__)
+
+MIN_CHARGE_S = 1.0
+MAX_FAILURES_IN_A_ROW = 5
+
+
+@dataclass(frozen=True)
+class Draw:
+    """A configuration as the sampler drew it."""
+
+    params: Mapping[str, Any]
+    distributions: Mapping[str, BaseDistribution]
+    system_attrs: Mapping[str, Any]
+
+
+class Search(Protocol):
+    """A family's sampler with its working copy of the record."""
+
+    def replay(self, trials: Sequence[FrozenTrial]) -> None:
+        """Take over the trials of a record."""
+
+    def draw(self) -> Draw:
+        """Draw the next trial's configuration."""
+
+    def report(self, number: int, iteration: int, value: float) -> None:
+        """Hear a trial's score."""
+
+    def close(self, number: int, status: Status, value: float | None) -> None:
+        """Hear how a trial ended."""
+
+
+@dataclass
+class FamilyState:
+    """A family's sampler and pruning rule, and what its trials came to.
+
+    Attributes:
+        launched: trials started, those of earlier runs included.
+        train_seconds: training time by trial number.
+        ended: trials by the state in which they ended.
+        best: best validation score so far, None before the first.
+        parked: nothing more is started, because trial after trial failed.
+    """
+
+    family: Family
+    search: Search
+    pruner: Pruner
+    launched: int = 0
+    train_seconds: dict[int, float] = field(default_factory=dict)
+    ended: Counter[Status] = field(default_factory=Counter)
+    best: float | None = None
+    parked: bool = False
+    _charged_s: float = 0.0
+    _live_since_s: dict[int, float] = field(default_factory=dict)
+    _scored: set[int] = field(default_factory=set)
+    _failures_in_a_row: int = 0
+
+    def take_over(self, record: TrialRecord, max_iterations: int) -> None:
+        """Count a trial of an earlier run."""
+        self.launched += 1
+        self.train_seconds[record.number] = record.train_seconds
+        self._charged_s += max(MIN_CHARGE_S, _wall_seconds(record))
+        if record.value is not None and record.status.is_ranked:
+            self._note_best(record.value)
+        if record.values:
+            self._scored.add(record.number)
+            self.pruner.replay({record.number: _curve(record, max_iterations)})
+        if record.status.is_finished:
+            self.ended[record.status] += 1
+
+    def begin(self, number: int, now_s: float) -> None:
+        """A trial starts."""
+        self._live_since_s[number] = now_s
+
+    def leave(self, number: int, now_s: float) -> None:
+        """A trial runs no longer: charge its family with the wall time since its start."""
+        self._charged_s += max(MIN_CHARGE_S, now_s - self._live_since_s.pop(number))
+
+    def charged_s(self, now_s: float) -> float:
+        """Wall time of the family's trials until now, at least `MIN_CHARGE_S` for each."""
+        live = sum(max(MIN_CHARGE_S, now_s - since_s) for since_s in self._live_since_s.values())
+        return self._charged_s + live
+
+    def report(self, number: int, iteration: int, value: float) -> bool:
+        """Take a score; True when the trial is pruned."""
+        if math.isfinite(value):
+            self._scored.add(number)
+            self._note_best(value)
+        self.search.report(number, iteration, value)
+        return self.pruner.report(number, iteration, value)
+
+    def close(self, number: int, result: Result) -> None:
+        """Take the end of a trial."""
+        self.ended[result.status] += 1
+        self.search.close(number, result.status, result.value)
+        if result.status is Status.COMPLETED and result.value is not None:
+            # An early end counts at every later rung with the score it ended with.
+            self.pruner.report(number, self.pruner.max_iterations, result.value)
+        self._count_failure(number, result)
+
+    def progress(self) -> FamilyProgress:
+        """Where the family stands now, for a view."""
+        return FamilyProgress(
+            name=self.family.name,
+            running=len(self._live_since_s),
+            completed=self.ended[Status.COMPLETED],
+            pruned=self.ended[Status.PRUNED],
+            failed=self.ended[Status.FAILED],
+            diverged=self.ended[Status.DIVERGED],
+            best=self.best,
+        )
+
+    def _note_best(self, value: float) -> None:
+        lower = self.pruner.direction is Direction.MINIMIZE
+        if self.best is None or (value < self.best) == lower:
+            self.best = value
+
+    def _count_failure(self, number: int, result: Result) -> None:
+        failed = result.status in (Status.FAILED, Status.DIVERGED) and number not in self._scored
+        self._failures_in_a_row = self._failures_in_a_row + 1 if failed else 0
+        if self._failures_in_a_row == MAX_FAILURES_IN_A_ROW:
+            self.parked = True
+            reason = (result.error or "no reason given").strip().splitlines()[-1]
+            logger.warning(
+                "%s is given up for this run: %d trials in a row failed before a score, the last with: %s",
+                self.family.name,
+                MAX_FAILURES_IN_A_ROW,
+                reason,
+            )
+
+
+def _wall_seconds(record: TrialRecord) -> float:
+    """Wall time of a trial that ran in one go; training time of one that was interrupted."""
+    if record.attempts > 1 or record.started_at is None or record.ended_at is None:
+        return record.train_seconds
+    return (record.ended_at - record.started_at).total_seconds()
+
+
+def _curve(record: TrialRecord, max_iterations: int) -> dict[int, float]:
+    """A trial's scores as the pruner keeps them."""
+    curve = dict(record.values)
+    if record.status is Status.COMPLETED and record.value is not None:
+        curve[max_iterations] = record.value
+    return curve
