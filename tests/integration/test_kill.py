@@ -115,7 +115,7 @@ def _course(storage: Path, name: str) -> list[tuple[Any, ...]]:
 def test_a_study_killed_ten_times_equals_one_that_was_not(tmp_path: Path, ray_address: str) -> None:
     chance = random.Random(20)
     killed, folder = "killed", tmp_path / "killed"
-    total_lines = 550  # what the record of this study comes to, about
+    total_lines = 360  # what the record of this study comes to, about
     before: dict[str, TrialRecord] = {}
     finished_logs: dict[str, list[str]] = {}
     kills = 0

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Mapping, Sequence
+import signal
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -26,7 +28,7 @@ from tuning.cli._options import (
 )
 from tuning.config import StudyConfig, apply_settings, read_study_file, set_entry, validate_config
 from tuning.errors import ConfigError, StudyFailedError
-from tuning.session import study_names
+from tuning.session import StudyFolder, study_names
 from tuning.store import Status
 
 if TYPE_CHECKING:
@@ -140,7 +142,10 @@ def run(
     from tuning.progress import make_view
     from tuning.study import run_study, set_up
 
-    _conclude(run_study(set_up(config), make_view(quiet=quiet)), config.name, Path(config.storage.folder))
+    storage_folder = Path(config.storage.folder)
+    with _resume_line(config.name, storage_folder):
+        outcome = run_study(set_up(config), make_view(quiet=quiet))
+    _conclude(outcome, config.name, storage_folder)
 
 
 def resume(
@@ -188,12 +193,13 @@ def resume(
     from tuning.study import run_study, take_up
 
     study = take_up(storage, name, changes, _names(models), given_by=OPTION_NAMES)
-    outcome = run_study(
-        study,
-        make_view(quiet=quiet),
-        new_time_budget=time_budget is not None,
-        new_trials=trials is not None or total_trials is not None,
-    )
+    with _resume_line(name, storage):
+        outcome = run_study(
+            study,
+            make_view(quiet=quiet),
+            new_time_budget=time_budget is not None,
+            new_trials=trials is not None or total_trials is not None,
+        )
     _conclude(outcome, name, storage)
 
 
@@ -259,6 +265,30 @@ def _names(listed: str | None) -> list[str]:
     return [name.strip() for name in listed.split(",")] if listed else []
 
 
+@contextmanager
+def _resume_line(name: str, storage: Path) -> Iterator[None]:
+    """Name the way back also where a signal comes while nothing trains: at the start, at the end, twice."""
+    before = signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))
+    try:
+        yield
+    except KeyboardInterrupt:
+        if not StudyFolder(storage, name).exists():
+            raise
+        _exit_interrupted(name, storage)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _exit_interrupted(name: str, storage: Path) -> NoReturn:
+    line = f"tuning resume {name}{_storage_option(storage)}"
+    typer.echo(f"\nInterrupted; nothing is lost. Go on with: {line}", err=True)
+    raise typer.Exit(130)
+
+
+def _storage_option(storage: Path) -> str:
+    return "" if storage.resolve() == DEFAULT_STORAGE.resolve() else f" --storage {storage}"
+
+
 def _conclude(outcome: Outcome, name: str, storage: Path) -> None:
     """Print the leaderboard and what to type next; end with the exit code that fits."""
     from tuning.cli._look import print_leaderboard
@@ -266,10 +296,9 @@ def _conclude(outcome: Outcome, name: str, storage: Path) -> None:
     print_leaderboard(outcome.leaderboard, top=10)
     if outcome.notice is not None:
         typer.echo(f"\n{name}: {outcome.notice}", err=True)
-    place = "" if storage.resolve() == DEFAULT_STORAGE.resolve() else f" --storage {storage}"
+    place = _storage_option(storage)
     if outcome.interrupted:
-        typer.echo(f"\nInterrupted; nothing is lost. Go on with: tuning resume {name}{place}", err=True)
-        raise typer.Exit(130)
+        _exit_interrupted(name, storage)
     if not outcome.leaderboard.ranked:
         raise StudyFailedError(_why_no_score(outcome.leaderboard, name, place))
     typer.echo(f"\nPredict with it: tuning predict {name} FILE -o predictions.csv{place}", err=True)

@@ -9,7 +9,7 @@ import logging
 import shutil
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from tuning.config import StudyConfig
@@ -36,6 +36,8 @@ class Session:
         make_search: gives a family's sampler.
         slots: trials at once.
         metric: name of the metric that is searched on.
+        gpu_families: families whose trials take a share of a GPU.
+        gpu_slots: such trials at once; None: no limit.
         clock: monotonic time in seconds.
     """
 
@@ -49,6 +51,8 @@ class Session:
         *,
         slots: int = 1,
         metric: str = "value",
+        gpu_families: Collection[str] = (),
+        gpu_slots: int | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._config = config
@@ -56,6 +60,8 @@ class Session:
         self._folder = folder
         self._slots = slots
         self._metric = metric
+        self._gpu_families = frozenset(gpu_families)
+        self._gpu_slots = gpu_slots
         self._clock = clock
         self._states = {
             family.name: FamilyState(
@@ -149,7 +155,7 @@ class Session:
 
     def is_over(self) -> bool:
         """Whether nothing runs and nothing more will be started."""
-        return not self._live and (self.is_stopping or not (self._next_waiting() or self._open_states()))
+        return not self._live and (self.is_stopping or not (self._next_waiting() or self._ready_states()))
 
     def next_trial(self) -> TrialSpec | None:
         """The next trial to start now, None when there is none for the moment."""
@@ -255,7 +261,18 @@ class Session:
 
     def _next_waiting(self) -> TrialSpec | None:
         """An unfinished trial that is to go on; those of a parked family stay for a resume."""
-        return next((spec for spec in self._waiting if not self._states[spec.model].parked), None)
+        ready = (spec for spec in self._waiting if not self._states[spec.model].parked)
+        return next((spec for spec in ready if self._has_room(spec.model)), None)
+
+    def _has_room(self, model: str) -> bool:
+        """Whether a trial of the family would not wait for a GPU while it holds a place among the live."""
+        if self._gpu_slots is None or model not in self._gpu_families:
+            return True
+        return sum(spec.model in self._gpu_families for spec in self._live.values()) < self._gpu_slots
+
+    def _ready_states(self) -> list[FamilyState]:
+        """Families that may start a trial now."""
+        return [state for state in self._open_states() if self._has_room(state.family.name)]
 
     def _open_states(self) -> list[FamilyState]:
         """Families that may still start trials."""
@@ -268,7 +285,7 @@ class Session:
         return [state for state in states if limit is None or state.launched < limit]
 
     def _new_trial(self) -> TrialSpec | None:
-        states = self._open_states()
+        states = self._ready_states()
         if not states:
             return None
         state = min(states, key=self._turn)

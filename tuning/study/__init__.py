@@ -3,7 +3,7 @@
 from tuning.leaderboard import choose_trial
 from tuning.study._audit import Finding, audit
 from tuning.study._bundle import Predictor, load_predictor
-from tuning.study._conclude import all_failed, read_leaderboard
+from tuning.study._conclude import read_leaderboard
 from tuning.study._device import Device, check_device
 from tuning.study._file import StudyFile
 from tuning.study._run import Outcome, run_study
@@ -19,7 +19,6 @@ __all__ = [
     "Study",
     "StudyFile",
     "StudyHeader",
-    "all_failed",
     "audit",
     "check_device",
     "choose_trial",

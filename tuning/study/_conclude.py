@@ -8,7 +8,7 @@ import math
 from tuning.errors import TuningError
 from tuning.leaderboard import Leaderboard, LeaderboardRow, build_leaderboard
 from tuning.session import StudyFolder, write_atomically
-from tuning.store import Status, Store
+from tuning.store import Store
 from tuning.study._bundle import export_bundle
 from tuning.study._restore import score_on_test
 from tuning.study._setup import PreparedStudy, StudyHeader
@@ -70,9 +70,3 @@ def write_leaderboard(leaderboard: Leaderboard, folder: StudyFolder) -> None:
     """Write leaderboard.json and leaderboard.csv."""
     write_atomically(folder.leaderboard_json, leaderboard.to_json())
     write_atomically(folder.leaderboard_csv, leaderboard.to_csv())
-
-
-def all_failed(leaderboard: Leaderboard) -> bool:
-    """Whether trials ended, and none of them with a score that ranks."""
-    ended = [row for row in leaderboard.rows if row.status is not Status.RUNNING]
-    return bool(ended) and all(row.rank is None for row in ended)

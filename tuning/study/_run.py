@@ -117,6 +117,8 @@ def _tune(study: PreparedStudy, store: Store, view: View, clock: RunClock) -> tu
             lambda family: FamilySearch(config.search, family, header.direction),
             slots=shares.max_concurrent,
             metric=header.metric,
+            gpu_families=gpu_families,
+            gpu_slots=shares.gpu_slots,
         )
         if clock.left_s is not None:
             session.set_time_budget(clock.left_s)
