@@ -199,7 +199,7 @@ def test_plain_view_writes_when_something_finished_at_most_once_an_interval() ->
 
 def test_plain_view_is_silent_while_nothing_changes() -> None:
     stream, clock = io.StringIO(), Clock()
-    view = PlainView(stream, clock=clock)
+    view = PlainView(stream, interval_s=2.0, clock=clock)
     view.start([])
     for _ in range(100):
         view.update(make_snapshot(7, 0.5))
@@ -209,7 +209,7 @@ def test_plain_view_is_silent_while_nothing_changes() -> None:
 
 def test_plain_view_tells_of_a_new_best_once() -> None:
     stream, clock = io.StringIO(), Clock()
-    view = PlainView(stream, clock=clock)
+    view = PlainView(stream, interval_s=2.0, clock=clock)
     view.start([])
     for best in (0.9, 0.5, 0.5, 0.25):
         view.update(make_snapshot(3, best))
@@ -235,7 +235,7 @@ def test_plain_view_ends_with_one_line_on_the_latest_snapshot() -> None:
 
 def test_plain_view_tells_that_the_study_is_stopping() -> None:
     stream, clock = io.StringIO(), Clock()
-    view = PlainView(stream, clock=clock)
+    view = PlainView(stream, interval_s=2.0, clock=clock)
     view.start([])
     view.update(make_snapshot(1))
     clock.now_s += 3

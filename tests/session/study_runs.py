@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +85,13 @@ class Study:
     def open_store(self) -> MortalStore:
         return MortalStore(self.folder.root, None, "demo", Direction.MINIMIZE)
 
-    def begin(self, lives: int = 10**9, clock: Callable[[], float] = time.monotonic) -> Session:
+    def begin(
+        self,
+        lives: int = 10**9,
+        clock: Callable[[], float] = time.monotonic,
+        gpu_families: Collection[str] = (),
+        gpu_slots: int | None = None,
+    ) -> Session:
         """A new driver: a fresh view of the record, and a session on it."""
         store = self.open_store()
         store.finish_half_written()
@@ -98,6 +104,8 @@ class Study:
             self.folder,
             lambda family: FamilySearch(self.config.search, family, Direction.MINIMIZE),
             clock=clock,
+            gpu_families=gpu_families,
+            gpu_slots=gpu_slots,
         )
 
     def drive(self, session: Session, *, slots: int = 1, rows: tuple[FoldRows, ...] = ROWS) -> None:

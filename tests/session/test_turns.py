@@ -147,3 +147,13 @@ def test_an_unfinished_trial_of_a_family_that_is_given_up_stays_for_a_resume(tmp
     assert session.is_over()
     assert session.next_trial() is None
     assert started(study.begin()).id == unlucky.id
+
+
+def test_gpu_trials_do_not_queue_in_the_places_of_cpu_trials(tmp_path: Path) -> None:
+    study = Study(tmp_path, twin_families(tmp_path, "card", "plain"), search={"trials": 4})
+    session = study.begin(gpu_families={"card"}, gpu_slots=2)
+    live = [started(session) for _ in range(6)]
+    assert [spec.model for spec in live].count("card") == 2
+    assert session.next_trial() is None, "the GPUs are taken, and the other family has all its trials"
+    session.report(next(spec for spec in live if spec.model == "card"), done())
+    assert started(session).model == "card"
