@@ -28,7 +28,7 @@ def two_gpus() -> Iterator[None]:
 @pytest.mark.usefixtures("two_gpus")
 def test_both_gpus_are_used_and_cpu_trials_run_beside_them(tmp_path: Path) -> None:
     study = Study(
-        "cards", data=ABALONE, target="rings", models=[str(GPU_PROBE), str(PROBE)], trials=6,
+        "cards", data=ABALONE, target="rings", models=[str(GPU_PROBE), str(PROBE)], trials=10,
         storage=tmp_path, quiet=True, pruner="none", spaces={"probe": {"unit_seconds": 0.1}},
     )  # fmt: skip
     board = study.run().leaderboard()
