@@ -56,6 +56,21 @@ def test_a_signal_checkpoints_what_runs_and_prints_the_resume_line(
     assert tuning("audit", "stopped", "--storage", tmp_path).returncode == 0
 
 
+@pytest.mark.parametrize("delay_s", [0.0, 0.7])
+def test_a_signal_before_anything_trains_names_the_way_back_too(
+    delay_s: float, tmp_path: Path, ray_address: str
+) -> None:
+    process = _start("early", tmp_path, ray_address)
+    while not (tmp_path / "early" / "study.yaml").exists():
+        assert process.poll() is None
+        time.sleep(0.01)
+    time.sleep(delay_s)
+    process.send_signal(signal.SIGTERM)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130, errors
+    assert f"tuning resume early --storage {tmp_path}" in errors
+
+
 def test_killed_together_with_its_own_ray_it_resumes_from_the_folder_alone(tmp_path: Path) -> None:
     process = _start("alone", tmp_path, "local", "--max-concurrent", "1")
     _wait_for_reports(tmp_path, "alone", 12)

@@ -8,6 +8,7 @@ import signal
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
@@ -268,15 +269,21 @@ def _names(listed: str | None) -> list[str]:
 @contextmanager
 def _resume_line(name: str, storage: Path) -> Iterator[None]:
     """Name the way back also where a signal comes while nothing trains: at the start, at the end, twice."""
-    before = signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))
+    before = signal.signal(signal.SIGTERM, _interrupt)
     try:
         yield
-    except KeyboardInterrupt:
-        if not StudyFolder(storage, name).exists():
+    except (KeyboardInterrupt, SystemExit) as error:
+        # Ray puts a handler of its own in place, which turns SIGTERM into an exit with that code.
+        by_signal = isinstance(error, KeyboardInterrupt) or error.code == signal.SIGTERM
+        if not by_signal or not StudyFolder(storage, name).exists():
             raise
         _exit_interrupted(name, storage)
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt
 
 
 def _exit_interrupted(name: str, storage: Path) -> NoReturn:
