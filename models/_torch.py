@@ -155,7 +155,7 @@ class TorchModel(Model[TorchParamsT]):
     def build_optimizer(self) -> Optimizer:
         """Adam (Kingma and Ba, 2015), for families whose params are `AdamParams`."""
         if not isinstance(self.params, AdamParams):
-            raise NotImplementedError(f"{type(self).__name__} must override build_optimizer.")
+            raise ModelError(f"{type(self).__name__} must override build_optimizer.")
         return Adam(
             self.network.parameters(),
             lr=self.params.learning_rate,
