@@ -2,17 +2,25 @@
 
 from models._base import Model, Params
 from models._registry import ModelClass, family_names, load_family, load_family_file
-from models._table import Loss, Schema, Table, TargetTransform, Task
+from models._sequences import Sequences, SequenceSchema
+from models._table import Loss, Schema, Table, Task
+from models._target import TargetTransform
+from models._windows import Panel, SeriesSchema, Windows
 
 __all__ = [
     "Loss",
     "Model",
     "ModelClass",
+    "Panel",
     "Params",
     "Schema",
+    "SequenceSchema",
+    "Sequences",
+    "SeriesSchema",
     "Table",
     "TargetTransform",
     "Task",
+    "Windows",
     "family_names",
     "load_family",
     "load_family_file",

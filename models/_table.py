@@ -9,6 +9,9 @@ from enum import StrEnum
 import numpy as np
 import numpy.typing as npt
 
+from models._sequences import Sequences, SequenceSchema
+from models._target import TargetTransform
+from models._windows import SeriesSchema, Windows
 from models.errors import ModelError
 
 FloatArray = npt.NDArray[np.floating]
@@ -21,10 +24,11 @@ class Task(StrEnum):
     REGRESSION = "regression"
     BINARY = "binary"
     MULTICLASS = "multiclass"
+    FORECASTING = "forecasting"
 
     @property
     def is_classification(self) -> bool:
-        return self is not Task.REGRESSION
+        return self in (Task.BINARY, Task.MULTICLASS)
 
 
 class Loss(StrEnum):
@@ -37,48 +41,6 @@ class Loss(StrEnum):
     SQUARED = "squared"
     ABSOLUTE = "absolute"
     LOG = "log"
-
-
-@dataclass(frozen=True)
-class TargetTransform:
-    """The map between the target's original scale and the scale that models train on.
-
-    `forward` and `inverse` apply `log1p` / `expm1` where asked; `standardise` and `unstandardise` go
-    on to mean 0 and standard deviation 1 (for networks). `mean` and `std` belong to the forwarded
-    scale and come from the training rows alone.
-
-    >>> t = TargetTransform(log1p=True, mean=1.0, std=2.0, clip_min=0.01)
-    >>> t.inverse(t.forward(np.array([0.5, 3.0])))
-    array([0.5, 3. ])
-    >>> t.unstandardise(t.standardise(np.array([0.5, 3.0])))
-    array([0.5, 3. ])
-    >>> t.inverse(np.array([-1.0]))
-    array([0.01])
-    """
-
-    log1p: bool = False
-    mean: float = 0.0
-    std: float = 1.0
-    clip_min: float | None = None
-
-    def forward(self, y: FloatArray) -> FloatArray:
-        """(n,) original scale -> (n,) model scale."""
-        y = np.asarray(y, dtype=np.float64)
-        return np.log1p(y) if self.log1p else y
-
-    def inverse(self, z: FloatArray) -> FloatArray:
-        """(n,) model scale -> (n,) original scale, clipped from below at `clip_min`."""
-        z = np.asarray(z, dtype=np.float64)
-        y = np.expm1(z) if self.log1p else z
-        return y if self.clip_min is None else np.maximum(y, self.clip_min)
-
-    def standardise(self, y: FloatArray) -> FloatArray:
-        """(n,) original scale -> (n,) mean 0, standard deviation 1."""
-        return (self.forward(y) - self.mean) / self.std
-
-    def unstandardise(self, z: FloatArray) -> FloatArray:
-        """(n,) standardised -> (n,) original scale."""
-        return self.inverse(np.asarray(z, dtype=np.float64) * self.std + self.mean)
 
 
 @dataclass(frozen=True)
@@ -95,8 +57,10 @@ class Schema:
         dense_width: d, width of `Table.dense`.
         one_hot: per categorical column, whether `Table.dense` already holds it one-hot; the others
             (many levels) are for an embedding layer.
-        n_classes: number of classes, 0 for regression.
-        target: map between the original target and the scale to train on (regression only).
+        n_classes: number of classes, 0 for numbers.
+        target: map between the target of `Table` and the scale to train on (numbers only).
+        sequence: of `Table.sequence`; None without one.
+        series: of `Table.windows`; None but for forecasting.
     """
 
     task: Task
@@ -109,6 +73,8 @@ class Schema:
     one_hot: tuple[bool, ...] = ()
     n_classes: int = 0
     target: TargetTransform = field(default_factory=TargetTransform)
+    sequence: SequenceSchema | None = None
+    series: SeriesSchema | None = None
 
 
 @dataclass(frozen=True)
@@ -122,8 +88,11 @@ class Table:
             TF-IDF + SVD.
         dense: (n, d) float32: numeric columns imputed and standardised, then one-hot categories.
             For networks. Does not hold `embedding`.
-        target: (n,) float64 on the original scale, or (n,) int64 class codes; None at prediction.
+        target: (n,) float64 on the original scale, or (n,) int64 class codes; None at prediction. Of
+            forecasts, (n,) float64 on the scale of `windows`.
         weight: (n,) float64 row weights, or None.
+        sequence: n sequences, or None.
+        windows: the forecasts that the n rows are the steps of; None but for forecasting.
     """
 
     numeric: FloatArray
@@ -132,6 +101,8 @@ class Table:
     dense: FloatArray
     target: npt.NDArray[np.generic] | None = None
     weight: FloatArray | None = None
+    sequence: Sequences | None = None
+    windows: Windows | None = None
 
     def __len__(self) -> int:
         return len(self.dense)
@@ -147,8 +118,26 @@ class Table:
             raise ModelError("These rows have no target.")
         return self.target
 
+    @property
+    def original_target(self) -> npt.NDArray[np.generic]:
+        """(n,) the target on the original scale, or class codes.
+
+        Raises:
+            ModelError: these rows were made for prediction and have none.
+        """
+        return self.restore(self.known_target)
+
+    def restore(self, outputs: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
+        """What `Model.predict` gives for these rows -> the original scale; probabilities stay."""
+        return outputs if self.windows is None else self.windows.restore(np.asarray(outputs, np.float64))
+
     def take(self, rows: Sequence[int] | IntArray | slice) -> Table:
-        """The given rows, in the given order (a view where `rows` is a slice)."""
+        """The given rows, in the given order (a view where `rows` is a slice).
+
+        Raises:
+            ModelError: the rows are forecasts, and not whole windows of them.
+        """
+        positions = np.arange(len(self))[rows]
         return replace(
             self,
             numeric=self.numeric[rows],
@@ -157,4 +146,6 @@ class Table:
             dense=self.dense[rows],
             target=None if self.target is None else self.target[rows],
             weight=None if self.weight is None else self.weight[rows],
+            sequence=None if self.sequence is None else self.sequence.take(positions),
+            windows=None if self.windows is None else self.windows.take_rows(positions),
         )
