@@ -24,7 +24,7 @@ def test_roles_are_parsed() -> None:
         {"colour": 1},
         {"valid": 0.5, "test": 0.5},
         {"valid": 0.0},
-        {"test": 1.0},
+        {"test": 1.5},
         {"test": -0.1},
         {"folds": -1},
         {"method": "time"},

@@ -5,9 +5,17 @@ from __future__ import annotations
 import math
 import re
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    field_validator,
+    model_validator,
+)
 
 from tuning.config.duration import parse_duration_s
 from tuning.data.config import DataConfig, SplitConfig, TargetConfig
@@ -169,6 +177,12 @@ class StudyConfig(_Section):
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", value):
             raise ValueError(f"a study's name is letters, digits, '.', '_' and '-', not {value!r}")
         return value
+
+    @model_validator(mode="after")
+    def _check_parts(self) -> Self:
+        if not self.data.is_forecasting and max(self.split.valid, self.split.test) >= 1:
+            raise ValueError("split.valid and split.test are shares below 1 for every task but forecasting")
+        return self
 
     @field_validator("models", mode="before")
     @classmethod

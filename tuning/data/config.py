@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-Share = Annotated[float, Field(ge=0.0, lt=1.0)]
+Share = Annotated[float, Field(ge=0.0)]
+
+
+def _split_names(value: Any) -> Any:
+    return tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else value
+
+
+Names = Annotated[tuple[str, ...], BeforeValidator(_split_names)]
+"""Column names: a list, or one string with commas."""
 
 
 class ColumnRole(StrEnum):
@@ -22,6 +30,9 @@ class ColumnRole(StrEnum):
     DROP = "drop"
     GROUP = "group"
     WEIGHT = "weight"
+    KNOWN = "known"
+    PAST = "past"
+    STATIC = "static"
 
 
 class TaskKind(StrEnum):
@@ -29,6 +40,7 @@ class TaskKind(StrEnum):
 
     REGRESSION = "regression"
     CLASSIFICATION = "classification"
+    FORECASTING = "forecasting"
 
 
 class TransformChoice(StrEnum):
@@ -60,11 +72,23 @@ class DataConfig(_Section):
     Attributes:
         path: the file.
         target: name of the column to predict.
-        task: regression or classification; None: inferred from the target.
-        roles: column name -> role, for those whose inferred role is wrong.
+        task: regression, classification or forecasting; None: forecasting where `horizon` is given, else
+            inferred from the target.
+        roles: column name -> role, for those whose inferred role is wrong. Of forecasting: known (also for
+            the time to come), past (up to the origin, as is what has no role), static (one value per
+            series) and drop.
         embedding_prefixes: columns whose names start so are the numbers of an embedding.
         delimiter: of a CSV file; None: sniffed.
         drop_missing_target: leave out rows without a target instead of refusing them.
+        time: of forecasting: the column of the time stamps, or several that make them up (date and hour;
+            year, month and day).
+        series: of forecasting: the columns that tell one series from another; none: it is one series.
+        horizon: of forecasting: steps ahead.
+        frequency: of forecasting: of the time stamps, as pandas names it ("h", "D", "W-FRI", "MS"); None:
+            inferred.
+        season: of forecasting: steps of a season; None: by the frequency.
+        max_train_rows: of forecasting: most rows (windows times horizon) to train on; with more, origins
+            are left out evenly.
     """
 
     path: str
@@ -74,6 +98,35 @@ class DataConfig(_Section):
     embedding_prefixes: tuple[Annotated[str, Field(min_length=1)], ...] = ()
     delimiter: str | None = None
     drop_missing_target: bool = False
+    time: Names = ()
+    series: Names = ()
+    horizon: int | None = Field(default=None, ge=1)
+    frequency: str | None = None
+    season: int | None = Field(default=None, ge=1)
+    max_train_rows: int = Field(default=200_000, ge=100)
+
+    @property
+    def is_forecasting(self) -> bool:
+        """Whether series are to be continued."""
+        return self.task is TaskKind.FORECASTING or (self.task is None and self.horizon is not None)
+
+    @model_validator(mode="after")
+    def _check_series(self) -> DataConfig:
+        if self.is_forecasting:
+            if self.horizon is None:
+                raise ValueError(
+                    "task forecasting needs horizon, the number of steps ahead, as in --horizon 4"
+                )
+            if not self.time:
+                raise ValueError(
+                    "task forecasting needs time, the column of the time stamps, as in --time date"
+                )
+            return self
+        of_series = ("time", "series", "horizon", "frequency", "season")
+        given = [name for name in of_series if getattr(self, name)]
+        if given:
+            raise ValueError(f"{given[0]} is for task forecasting, the task is {self.task or 'not given'}")
+        return self
 
 
 class TargetConfig(_Section):
@@ -95,10 +148,13 @@ class SplitConfig(_Section):
     Attributes:
         method: `auto` is group where a column has that role, else stratified for classification and
             random for regression. `time` puts the latest rows last. `column` reads the labels train,
-            valid and test from a column; without valid rows there, they are taken from train.
-        valid: share of all rows for validation; with folds it is not used.
-        test: share of all rows for the test, split off first.
+            valid and test from a column; without valid rows there, they are taken from train. Series
+            are always split by time: the test last, the validation before it.
+        valid: share of all rows for validation; with folds it is not used. Of series: share of the time, or,
+            from 1 on, a number of time steps.
+        test: share of all rows for the test, split off first. Of series: as `valid`.
         folds: 0 or 1 for one validation part, k for k-fold cross-validation over the rows outside the test.
+            Of series: k cut-offs, each trained on all that lies before it.
         column: the group, time or label column that the method needs.
     """
 
@@ -116,7 +172,11 @@ class SplitConfig(_Section):
     def _check(self) -> SplitConfig:
         if not self.is_kfold and self.valid <= 0:
             raise ValueError("valid must be above 0 unless folds is 2 or more")
-        if not self.is_kfold and self.valid + self.test >= 1:
+        for name, part in (("valid", self.valid), ("test", self.test)):
+            if part >= 1 and not float(part).is_integer():
+                raise ValueError(f"{name} is a share below 1 or a whole number of time steps, not {part:g}")
+        shares = self.valid < 1 and self.test < 1
+        if shares and not self.is_kfold and self.valid + self.test >= 1:
             raise ValueError(f"valid + test must leave rows to train on, they are {self.valid + self.test:g}")
         needs_column = self.method in (SplitMethod.TIME, SplitMethod.COLUMN)
         if needs_column and self.column is None:
