@@ -48,6 +48,7 @@ class Model(ABC, Generic[ParamsT]):
         Params: the hyperparameters' type.
         tasks: the tasks that the model can do.
         uses_gpu: whether a GPU makes the model faster.
+        reads_sequences: whether the model reads `Table.sequence` where there is one.
         continues_exactly: True when k units, save, load, k units gives the very bits of 2k units.
             False when that holds only if the unbroken run passes through the same save and load;
             the trial loop then reloads the model after each checkpoint, so that an interrupted
@@ -57,6 +58,7 @@ class Model(ABC, Generic[ParamsT]):
     Params: ClassVar[type[Params]]
     tasks: ClassVar[frozenset[Task]] = frozenset(Task)
     uses_gpu: ClassVar[bool] = False
+    reads_sequences: ClassVar[bool] = False
     continues_exactly: ClassVar[bool] = True
 
     def __init__(

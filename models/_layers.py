@@ -107,6 +107,11 @@ class CategoryEmbeddings(nn.Module):
         return torch.cat([column(rows[:, i]) for i, column in enumerate(self.columns)], dim=1)
 
 
+def embedded_columns(one_hot: Sequence[bool]) -> list[int]:
+    """Positions of the categorical columns that `Table.dense` does not hold one-hot."""
+    return [i for i, in_dense in enumerate(one_hot) if not in_dense]
+
+
 def category_width(levels: int) -> int:
     """Width of the learned vector of a column with that many levels (the rule of fastai).
 

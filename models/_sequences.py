@@ -50,3 +50,16 @@ class Sequences:
         offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
         starts = np.repeat(self.offsets[rows] - offsets[:-1], lengths)
         return Sequences(self.steps[starts + np.arange(offsets[-1])], offsets)
+
+    def padded(self, max_length: int) -> tuple[npt.NDArray[np.generic], npt.NDArray[np.int64]]:
+        """Sequences cut at `max_length` and padded with 0 at the end to the longest of them.
+
+        Returns:
+            (n, longest, ...) steps, longest at least 1, and (n,) their lengths.
+        """
+        lengths = np.minimum(self.lengths, max_length)
+        places = np.arange(lengths.max(initial=1))
+        known = places < lengths[:, np.newaxis]  # (L,), (n, 1) -> (n, L)
+        out = np.zeros((*known.shape, *self.steps.shape[1:]), dtype=self.steps.dtype)
+        out[known] = self.steps[(self.offsets[:-1, np.newaxis] + places)[known]]
+        return out, lengths

@@ -10,7 +10,14 @@ import torch
 from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 
-from models._layers import CategoryEmbeddings, Dropout, FeatureAttention, ResidualBlock, initialise_xavier
+from models._layers import (
+    CategoryEmbeddings,
+    Dropout,
+    FeatureAttention,
+    ResidualBlock,
+    embedded_columns,
+    initialise_xavier,
+)
 from models._table import Schema, Table
 from models._torch import AdamParams, TorchModel
 from models._torch_rows import as_tensor
@@ -114,13 +121,8 @@ class DualPathNetwork(nn.Module):
         return out
 
 
-def _embedded_columns(schema: Schema) -> list[int]:
-    """Positions of the categorical columns that `Table.dense` does not hold one-hot."""
-    return [i for i, in_dense in enumerate(schema.one_hot) if not in_dense]
-
-
 def _numeric_path(schema: Schema, widths: _Widths, dropout: float) -> NumericPath | None:
-    cardinalities = tuple(schema.cardinalities[i] for i in _embedded_columns(schema))
+    cardinalities = tuple(schema.cardinalities[i] for i in embedded_columns(schema.one_hot))
     if not schema.dense_width and not cardinalities:
         return None
     return NumericPath(schema.dense_width, cardinalities, widths, dropout)
@@ -167,13 +169,13 @@ class DualPath(TorchModel[DualPathParams]):
     Params = DualPathParams
 
     def build(self, schema: Schema, params: DualPathParams) -> nn.Module:
-        if not (schema.dense_width or schema.embedding_width or _embedded_columns(schema)):
+        if not (schema.dense_width or schema.embedding_width or embedded_columns(schema.one_hot)):
             raise ModelError("dual_path needs at least one numeric, categorical or embedding column.")
         return DualPathNetwork(schema, params)
 
     def inputs(self, table: Table) -> tuple[Tensor, ...]:
         """Numbers (n, d), embedding (n, e) and category codes (n, c)."""
-        codes = np.asarray(table.categorical)[:, _embedded_columns(self.schema)]
+        codes = np.asarray(table.categorical)[:, embedded_columns(self.schema.one_hot)]
         return (
             as_tensor(np.asarray(table.dense, dtype=np.float32)),
             as_tensor(np.asarray(table.embedding, dtype=np.float32)),
