@@ -53,6 +53,7 @@ class Model(ABC, Generic[ParamsT]):
             False when that holds only if the unbroken run passes through the same save and load;
             the trial loop then reloads the model after each checkpoint, so that an interrupted
             trial still equals an uninterrupted one.
+        learns: False for a baseline: it has no hyperparameters, and training changes nothing.
     """
 
     Params: ClassVar[type[Params]]
@@ -60,6 +61,7 @@ class Model(ABC, Generic[ParamsT]):
     uses_gpu: ClassVar[bool] = False
     reads_sequences: ClassVar[bool] = False
     continues_exactly: ClassVar[bool] = True
+    learns: ClassVar[bool] = True
 
     def __init__(
         self,
