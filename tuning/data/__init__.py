@@ -1,6 +1,8 @@
 """Data: read a table, decide what its columns are, split it, and fit transforms on training rows alone."""
 
-from tuning.data._prepare import Fold, PreparedData, prepare
+from tuning.data._load import load_transform
+from tuning.data._prepare import prepare
+from tuning.data._prepared import Fold, PreparedData, Transform
 from tuning.data._read import fingerprint, read_frame
 from tuning.data._transform import TableTransform
 from tuning.data.config import ColumnRole, DataConfig, SplitConfig, SplitMethod, TargetConfig, TaskKind
@@ -15,7 +17,9 @@ __all__ = [
     "TableTransform",
     "TargetConfig",
     "TaskKind",
+    "Transform",
     "fingerprint",
+    "load_transform",
     "prepare",
     "read_frame",
 ]

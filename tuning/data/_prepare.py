@@ -11,11 +11,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from models import Schema, Table, TargetTransform, Task
+from models import Table, TargetTransform, Task
 from tuning.data import _split
+from tuning.data._prepared import Fold, PreparedData
 from tuning.data._split import Parts
 from tuning.data._target import (
-    ClassLabel,
     Target,
     check_scale,
     fit_target_transform,
@@ -27,41 +27,6 @@ from tuning.data._transform import FitSettings, TableTransform, fit_transform
 from tuning.data.config import ColumnRole, DataConfig, SplitConfig, SplitMethod, TargetConfig
 from tuning.errors import DataError
 from tuning.metrics import Metric, default_metric, get_metric
-
-
-@dataclass(frozen=True)
-class Fold:
-    """One training and validation part, and the test rows, all by the transform of this training part."""
-
-    schema: Schema
-    transform: TableTransform
-    train: Table
-    valid: Table
-    test: Table
-
-
-@dataclass(frozen=True)
-class PreparedData:
-    """All that a study knows of its data.
-
-    Attributes:
-        task: kind of target.
-        metric: what trials are scored by.
-        classes: label of each class code, sorted; empty for regression.
-        folds: one for a holdout, k for cross-validation.
-        splits: one line per row used: `row` (0-based position in the file), `part` (train, valid, test) and
-            `fold` (the fold that a row of part valid is validated in, else -1).
-        notes: sentences on what was inferred.
-        roles: what each column but the target is for; of the first fold, where folds differ.
-    """
-
-    task: Task
-    metric: Metric
-    classes: tuple[ClassLabel, ...]
-    folds: tuple[Fold, ...]
-    splits: pd.DataFrame
-    notes: tuple[str, ...]
-    roles: dict[str, ColumnRole]
 
 
 def prepare(
@@ -106,16 +71,16 @@ def prepare(
         else _split.from_record(splits, positions)
     )
     work = _Work(frame.drop(columns=data.target), data, target, goal, metric, roles, seed)
-    folds = [_fold(work, parts) for parts in _split.parts_of(dealt, method, goal)]
-    notes += [goal.note, *(note for _, fold_notes in folds for note in fold_notes)]
+    fitted = [_fold(work, parts) for parts in _split.parts_of(dealt, method, goal)]
+    notes += [goal.note, *(note for _, _, fold_notes in fitted for note in fold_notes)]
     return PreparedData(
         task=goal.task,
         metric=metric,
         classes=goal.classes,
-        folds=tuple(fold for fold, _ in folds),
+        folds=tuple(fold for fold, _, _ in fitted),
         splits=_split.at_positions(dealt, positions),
         notes=tuple(dict.fromkeys(note for note in notes if note)),
-        roles={spec.name: spec.role for spec in folds[0][0].transform.columns},
+        roles={spec.name: spec.role for spec in fitted[0][1].columns},
     )
 
 
@@ -132,7 +97,7 @@ class _Work:
     seed: int
 
 
-def _fold(work: _Work, parts: Parts) -> tuple[Fold, Sequence[str]]:
+def _fold(work: _Work, parts: Parts) -> tuple[Fold, TableTransform, Sequence[str]]:
     y = work.target.values
     for rows in (parts.valid, parts.test):
         if len(rows):
@@ -148,13 +113,12 @@ def _fold(work: _Work, parts: Parts) -> tuple[Fold, Sequence[str]]:
         target=scale,
         classes=work.target.classes,
         seed=work.seed,
+        sequence_layout=work.data.sequence_layout,
     )
     transform, notes = fit_transform(work.features.iloc[parts.train], settings)
     tables = [_table(work, transform, rows) for rows in (parts.train, parts.valid, parts.test)]
-    return Fold(transform.schema, transform, *tables), [
-        *notes,
-        *target_notes(scale, work.target_config, work.metric),
-    ]
+    notes = (*notes, *target_notes(scale, work.target_config, work.metric))
+    return Fold(transform.schema, transform, *tables), transform, notes
 
 
 def _table(work: _Work, transform: TableTransform, rows: npt.NDArray[np.intp]) -> Table:

@@ -15,15 +15,16 @@ import pandas as pd
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline
 
-from models import Loss, Schema, Table, TargetTransform, Task
+from models import Loss, Schema, Sequences, SequenceSchema, Table, TargetTransform, Task
 from models.errors import CheckpointError
 from tuning.data import _columns, _text
 from tuning.data._columns import ColumnSpec
 from tuning.data._dense import DenseEncoder, is_one_hot
 from tuning.data._roles import decide
+from tuning.data._sequences import SequenceEncoder
 from tuning.data._target import ClassLabel
 from tuning.data._values import as_labels, as_numbers
-from tuning.data.config import ColumnRole
+from tuning.data.config import ColumnRole, SequenceLayout
 from tuning.errors import DataError
 
 _STATE_FILE, _ENCODERS_FILE = "transform.json", "encoders.skops"
@@ -38,11 +39,12 @@ class TableTransform:
     Attributes:
         columns: how each column of the file is read, in the file's order.
         levels: of each categorical column, in the order of their codes.
-        text: one pipeline per text column.
+        text: one pipeline per column of text or characters.
         vectors: fills missing embeddings with the training mean; None without embeddings.
         dense: the encoding for networks.
         schema: describes the tables that `apply` makes.
         classes: label of each class code; empty for regression.
+        sequence: the encoding of the sequence column; None without one.
     """
 
     columns: tuple[ColumnSpec, ...]
@@ -52,15 +54,18 @@ class TableTransform:
     dense: DenseEncoder
     schema: Schema
     classes: tuple[ClassLabel, ...] = ()
+    sequence: SequenceEncoder | None = None
 
-    def apply(self, frame: pd.DataFrame) -> Table:
+    def apply(self, frame: pd.DataFrame | None) -> Table:
         """The features of n rows; neither their target nor their weights.
 
         Columns that training did not use are ignored; categories unseen in training have code -1.
 
         Raises:
-            DataError: a feature's column is missing.
+            DataError: a feature's column is missing, or there is no frame: rows do not follow each other.
         """
+        if frame is None:
+            raise DataError("There are no rows to predict: name the file that holds them.")
         _columns.check_present(self.columns, frame)
         numbers = _columns.read_numeric(self.columns, frame)
         codes = self._codes(frame)
@@ -69,6 +74,7 @@ class TableTransform:
             categorical=codes,
             embedding=self._embedding(frame),
             dense=self.dense.apply(numbers, codes, self.schema.cardinalities),
+            sequence=self._sequence(frame),
         )
 
     def weights(self, frame: pd.DataFrame) -> npt.NDArray[np.float64] | None:
@@ -80,11 +86,12 @@ class TableTransform:
         names = [spec.name for spec in _columns.with_role(self.columns, ColumnRole.WEIGHT)]
         return _weights(frame[names[0]]) if names else None
 
-    def labels(self, predictions: npt.NDArray[Any]) -> pd.DataFrame:
+    def labels(self, predictions: npt.NDArray[Any], table: Table | None = None) -> pd.DataFrame:
         """Outputs of `Model.predict` as columns for a person.
 
         Args:
             predictions: (n,) on the original scale, or (n, k) class probabilities.
+            table: the rows that they are for; they add nothing to the columns.
 
         Returns:
             n rows: `prediction`, and for classes also `probability_<label>` each.
@@ -105,6 +112,7 @@ class TableTransform:
             "levels": self.levels,
             "classes": self.classes,
             "schema": asdict(self.schema),
+            "sequence": None if self.sequence is None else self.sequence.to_json(),
         }
         (folder / _STATE_FILE).write_text(json.dumps(state), encoding="utf-8")
         encoders = {
@@ -136,6 +144,7 @@ class TableTransform:
                 dense=DenseEncoder(encoders["numeric"], encoders["one_hot"]),
                 schema=_schema_from_json(state["schema"]),
                 classes=tuple(state["classes"]),
+                sequence=None if state["sequence"] is None else SequenceEncoder.from_json(state["sequence"]),
             )
         except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
             raise CheckpointError(f"{folder} does not hold a readable table transform: {error}.") from error
@@ -158,8 +167,14 @@ class TableTransform:
         vectors = _columns.read_vectors(self.columns, frame)
         if self.vectors is not None:
             vectors = self.vectors.transform(vectors)
-        text = _text.read_text(self.text, _columns.with_role(self.columns, ColumnRole.TEXT), frame)
+        text = _text.read_text(self.text, _columns.text_columns(self.columns), frame)
         return np.ascontiguousarray(np.concatenate([vectors.astype(np.float32), text], axis=1))
+
+    def _sequence(self, frame: pd.DataFrame) -> Sequences | None:
+        if self.sequence is None:
+            return None
+        (spec,) = _columns.with_role(self.columns, ColumnRole.SEQUENCE)
+        return self.sequence.apply(frame[spec.name])
 
 
 @dataclass(frozen=True)
@@ -173,6 +188,7 @@ class FitSettings:
     target: TargetTransform
     classes: tuple[ClassLabel, ...]
     seed: int
+    sequence_layout: SequenceLayout = SequenceLayout.AUTO
 
 
 def fit_transform(frame: pd.DataFrame, settings: FitSettings) -> tuple[TableTransform, tuple[str, ...]]:
@@ -184,15 +200,15 @@ def fit_transform(frame: pd.DataFrame, settings: FitSettings) -> tuple[TableTran
     Raises:
         DataError: a role does not fit its column, or there is nothing to learn from.
     """
-    columns, notes = decide(frame, settings.roles, settings.embedding_prefixes)
+    columns, notes = decide(frame, settings.roles, settings.embedding_prefixes, settings.sequence_layout)
     levels = tuple(
         tuple(sorted(as_labels(frame[spec.name]).dropna().unique()))
         for spec in _columns.with_role(columns, ColumnRole.CATEGORICAL)
     )
     text = tuple(
-        _text.fit_text(spec, frame[spec.name], settings.seed)
-        for spec in _columns.with_role(columns, ColumnRole.TEXT)
+        _text.fit_text(spec, frame[spec.name], settings.seed) for spec in _columns.text_columns(columns)
     )
+    sequence = _fit_sequence(columns, frame)
     schema = Schema(
         task=settings.task,
         loss=settings.loss,
@@ -202,9 +218,17 @@ def fit_transform(frame: pd.DataFrame, settings: FitSettings) -> tuple[TableTran
         one_hot=tuple(is_one_hot(len(names)) for names in levels),
         n_classes=len(settings.classes),
         target=settings.target,
+        sequence=None if sequence is None else sequence.schema,
     )
-    unfitted = TableTransform(columns, levels, text, None, DenseEncoder(None, None), schema, settings.classes)
+    unfitted = TableTransform(
+        columns, levels, text, None, DenseEncoder(None, None), schema, settings.classes, sequence
+    )
     return _with_encoders(unfitted, frame, settings.seed), notes
+
+
+def _fit_sequence(columns: Sequence[ColumnSpec], frame: pd.DataFrame) -> SequenceEncoder | None:
+    found = _columns.with_role(columns, ColumnRole.SEQUENCE)
+    return SequenceEncoder.fit(frame[found[0].name], found[0].step_format) if found else None
 
 
 def _with_encoders(transform: TableTransform, frame: pd.DataFrame, seed: int) -> TableTransform:
@@ -232,4 +256,6 @@ def _weights(column: pd.Series[Any]) -> npt.NDArray[np.float64]:
 def _schema_from_json(value: dict[str, Any]) -> Schema:
     lists = {name: tuple(item) for name, item in value.items() if isinstance(item, list)}
     enums = {"task": Task(value["task"]), "loss": Loss(value["loss"])}
-    return Schema(**{**value, **lists, **enums, "target": TargetTransform(**value["target"])})
+    parts = {"target": TargetTransform(**value["target"])}
+    sequence = None if value["sequence"] is None else SequenceSchema(**value["sequence"])
+    return Schema(**{**value, **lists, **enums, **parts, "sequence": sequence})

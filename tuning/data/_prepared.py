@@ -1,0 +1,84 @@
+"""What a study knows of its data once it is prepared: folds of tables, and the transforms behind them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy.typing as npt
+import pandas as pd
+
+from models import Schema, Table, Task
+from tuning.data._target import ClassLabel
+from tuning.data.config import ColumnRole
+from tuning.metrics import Metric
+
+
+class Transform(Protocol):
+    """What was fitted on the training part of one fold, and makes tables to predict for."""
+
+    @property
+    def schema(self) -> Schema:
+        """Describes the tables that `apply` makes."""
+        ...
+
+    def apply(self, frame: pd.DataFrame | None) -> Table:
+        """The table to predict for, without targets.
+
+        Args:
+            frame: rows as the file has them; of series their latest part, None for the end of the
+                training data.
+
+        Raises:
+            DataError: there is nothing to predict for, or a column is missing.
+        """
+        ...
+
+    def labels(self, predictions: npt.NDArray[Any], table: Table | None = None) -> pd.DataFrame:
+        """Predictions as columns for a person.
+
+        Args:
+            predictions: (n,) on the original scale, or (n, k) class probabilities.
+            table: the n rows that they are for, as `apply` made it; only forecasts need it.
+        """
+        ...
+
+    def save(self, folder: Path) -> None:
+        """Write into `folder` (created), without pickle."""
+        ...
+
+
+@dataclass(frozen=True)
+class Fold:
+    """One training and validation part, and the test rows, all by the transform of this training part."""
+
+    schema: Schema
+    transform: Transform
+    train: Table
+    valid: Table
+    test: Table
+
+
+@dataclass(frozen=True)
+class PreparedData:
+    """All that a study knows of its data.
+
+    Attributes:
+        task: kind of target.
+        metric: what trials are scored by.
+        classes: label of each class code, sorted; empty for regression and forecasting.
+        folds: one for a holdout, k for cross-validation.
+        splits: one line per row used: `row` (0-based position in the file), `part` (train, valid, test) and
+            `fold` (the fold that a row of part valid is validated in, else -1).
+        notes: sentences on what was inferred.
+        roles: what each column but the target is for; of the first fold, where folds differ.
+    """
+
+    task: Task
+    metric: Metric
+    classes: tuple[ClassLabel, ...]
+    folds: tuple[Fold, ...]
+    splits: pd.DataFrame
+    notes: tuple[str, ...]
+    roles: dict[str, ColumnRole]
