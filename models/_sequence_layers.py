@@ -120,7 +120,7 @@ class AdditiveAttention(nn.Module):
 
     def forward(self, x: Tensor, padding: Padding | None) -> Tensor:
         """(B, T, C) -> (B, C)."""
-        scores = self.scores(x)  # (B, T, 1)
+        scores: Tensor = self.scores(x)  # (B, T, C) -> (B, T, 1)
         if padding is not None:
             scores = scores.masked_fill(~padding.mask[..., None], -torch.inf)
         return (x * scores.softmax(dim=1)).sum(dim=1)

@@ -19,7 +19,7 @@ from torch.optim import Adam, Optimizer
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from models._base import Model, Params
-from models._table import Loss, Schema, Table
+from models._table import FloatArray, Loss, Schema, Table
 from models._torch_checkpoint import (
     LossWatch,
     TrainingState,
@@ -132,12 +132,20 @@ class TorchModel(Model[TorchParamsT]):
     def fit_inputs(self, train: Table) -> None:
         """Fit what `inputs` needs, on the training rows; keep it in the network's buffers."""
 
+    def row_lengths(self, table: Table) -> Tensor | None:
+        """(n,) on the CPU: lengths by which rows of like cost are batched together; None: at random."""
+        return None
+
     def targets(self, table: Table) -> Tensor:
         """(n,) class codes, int64, or (n,) standardised targets, float32."""
         target = np.asarray(table.target)
         if self.schema.task.is_classification:
             return as_tensor(target.astype(np.int64))
         return as_tensor(self.schema.target.standardise(target).astype(np.float32))
+
+    def weights(self, table: Table) -> FloatArray | None:
+        """(n,) weights of the rows in the loss, of any mean above 0; None: all alike."""
+        return table.weight
 
     def row_losses(self, outputs: Tensor, target: Tensor) -> Tensor:
         """(B, k) outputs and (B,) targets -> (B,) losses, by the schema's loss."""
@@ -229,9 +237,10 @@ class TorchModel(Model[TorchParamsT]):
             raise ModelError("advance() needs bind(train, valid) first.")
         self._use_threads()
         self.network.train()
-        size = len(train) if self.params.batch_size == "full" else self.params.batch_size
+        rows = self._train_rows
+        size = len(rows) if self.params.batch_size == "full" else self.params.batch_size
         with self._rng.active():
-            batches = self._train_rows.shuffled_batches(size, self.max_steps_per_epoch)
+            batches = rows.shuffled_batches(size, self.max_steps_per_epoch)
             losses = [self._step(batch) for batch in batches]
         # One look per epoch: reading every step's loss would make a GPU wait for Python.
         self._check_losses(torch.stack(losses))
@@ -298,12 +307,13 @@ class TorchModel(Model[TorchParamsT]):
     # Rows and predictions.
 
     def _place(self, table: Table) -> Rows:
-        weight = None
-        if table.weight is not None:
+        weight, given = None, self.weights(table)
+        if given is not None:
             # Mean 1, so that the learning rate means the same with and without weights.
-            weight = as_tensor((table.weight / np.mean(table.weight)).astype(np.float32))
+            weight = as_tensor((given / np.mean(given)).astype(np.float32))
         target = None if table.target is None else self.targets(table)
-        return Rows.place(self.inputs(table), target, weight, self._device)
+        lengths = self.row_lengths(table)
+        return Rows.place(self.inputs(table), target, weight, self._device, lengths)
 
     def _predict(self, rows: Rows) -> npt.NDArray[np.float64]:
         self._use_threads()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, NamedTuple
@@ -17,6 +17,10 @@ from models.errors import DivergedError
 
 # Several trials may share one GPU, and activations need room too.
 _SHARE_OF_FREE_MEMORY = 0.25
+
+# Rows of as many batches are sorted by length together: enough for batches of nearly one length, few
+# enough for batches that differ from epoch to epoch.
+_BATCHES_PER_POOL = 16
 
 
 class Batch(NamedTuple):
@@ -48,6 +52,8 @@ class Rows:
         weight: (n,) with mean 1, or None.
         device: where batches are wanted.
         resident: whether the tensors lie on the device already.
+        lengths: (n,) on the CPU, of sequences that are padded to the longest of their batch: rows of
+            like length are then batched together. None where all rows cost the same.
     """
 
     inputs: tuple[Tensor, ...]
@@ -55,21 +61,28 @@ class Rows:
     weight: Tensor | None
     device: torch.device
     resident: bool
+    lengths: Tensor | None = None
 
     @classmethod
     def place(
-        cls, inputs: tuple[Tensor, ...], target: Tensor | None, weight: Tensor | None, device: torch.device
+        cls,
+        inputs: tuple[Tensor, ...],
+        target: Tensor | None,
+        weight: Tensor | None,
+        device: torch.device,
+        lengths: Tensor | None = None,
     ) -> Rows:
         """Put CPU tensors on the device if they fit there."""
         given = [tensor for tensor in (*inputs, target, weight) if tensor is not None]
         if not _fits(given, device):
-            return cls(inputs, target, weight, device, resident=False)
+            return cls(inputs, target, weight, device, resident=False, lengths=lengths)
         return cls(
             tuple(tensor.to(device) for tensor in inputs),
             None if target is None else target.to(device),
             None if weight is None else weight.to(device),
             device,
             resident=True,
+            lengths=lengths,
         )
 
     def __len__(self) -> int:
@@ -100,15 +113,28 @@ class Rows:
         if size >= len(self):
             yield self._batch(slice(None))
             return
-        order = torch.randperm(len(self))
-        chunks = torch.split(order.to(self.device) if self.resident else order, size)
-        for chunk in islice(_without_single_row_at_end(chunks, size), max_batches):
-            yield self._batch(chunk)
+        chunks = torch.split(self._shuffled(size), size)
+        for chunk in islice(self._reordered(_without_single_row_at_end(chunks, size)), max_batches):
+            yield self._batch(chunk.to(self.device) if self.resident else chunk)
 
     def input_batches(self, size: int) -> Iterator[tuple[Tensor, ...]]:
         """The inputs in row order, `size` rows at a time."""
         for start in range(0, len(self), size):
             yield tuple(self._take(tensor, slice(start, start + size)) for tensor in self.inputs)
+
+    def _shuffled(self, size: int) -> Tensor:
+        """(n,) row numbers in random order; with lengths, sorted by them within pools of batches."""
+        order = torch.randperm(len(self))
+        if self.lengths is None:
+            return order
+        pools = torch.split(order, size * _BATCHES_PER_POOL)
+        return torch.cat([pool[self.lengths[pool].argsort(stable=True)] for pool in pools])
+
+    def _reordered(self, chunks: tuple[Tensor, ...]) -> Iterable[Tensor]:
+        """The batches in random order where sorting has put the short ones first."""
+        if self.lengths is None:
+            return chunks
+        return [chunks[i] for i in torch.randperm(len(chunks)).tolist()]
 
     def _batch(self, rows: Tensor | slice) -> Batch:
         if self.target is None:

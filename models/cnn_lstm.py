@@ -228,6 +228,10 @@ class CnnLstm(TorchModel[CnnLstmParams]):
         # A missing sequence is one step of zeros: every sequence then has a step to look at.
         return as_tensor(steps), as_tensor(np.maximum(lengths, 1))
 
+    def row_lengths(self, table: Table) -> Tensor | None:
+        """(n,) lengths of the sequences, None for feature vectors."""
+        return None if table.sequence is None else as_tensor(table.sequence.lengths)
+
     def row_losses(self, outputs: Tensor, target: Tensor) -> Tensor:
         """(B, n_classes) logits and (B,) codes -> (B,) weighted cross-entropies."""
         return functional.cross_entropy(outputs, target, weight=self.network.class_weights, reduction="none")

@@ -69,7 +69,7 @@ def sentences(n: int = N) -> list[str]:
         ([None] * N, "drop"),
         (["?", "NA", ""] * (N // 3), "drop"),
         ([{"a": k} for k in range(N)], "drop"),
-        ([[1] * (k % 3 + 1) for k in range(N)], "drop"),
+        ([[1] * (k % 3 + 1) for k in range(N)], "sequence"),
         (["train", "test"] * (N // 2), "drop"),
     ],
 )
@@ -175,7 +175,7 @@ def test_text_becomes_an_embedding() -> None:
 def test_only_an_identifier_is_read_letter_by_letter() -> None:
     frame = pd.DataFrame({"x": [f"{'aeiou'[k % 5]}{k:04d}.org" for k in range(N)], "y": np.arange(N) * 1.5})
     data = prepare(frame, DataConfig(path="t.csv", target="y"), TargetConfig(), SplitConfig(), None, seed=0)
-    assert data.roles["x"] == "text"
+    assert data.roles["x"] == "sequence"
     assert data.folds[0].schema.embedding_width > 1
 
 

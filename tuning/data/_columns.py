@@ -9,15 +9,21 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tuning.data import _values
+from tuning.data import _sequences, _values
+from tuning.data._sequences import StepFormat
 from tuning.data._values import FloatArray
-from tuning.data.config import ColumnRole
+from tuning.data.config import ColumnRole, SequenceLayout
 from tuning.errors import DataError
 
 DATE_PARTS = ("year", "month", "day", "day_of_week", "hour", "days")
 _NUMERIC_ROLES = frozenset({ColumnRole.NUMERIC, ColumnRole.BOOLEAN, ColumnRole.DATETIME})
 _FLOAT32 = np.finfo(np.float32)
-FEATURE_ROLES = _NUMERIC_ROLES | {ColumnRole.CATEGORICAL, ColumnRole.TEXT, ColumnRole.EMBEDDING}
+FEATURE_ROLES = _NUMERIC_ROLES | {
+    ColumnRole.CATEGORICAL,
+    ColumnRole.TEXT,
+    ColumnRole.EMBEDDING,
+    ColumnRole.SEQUENCE,
+}
 
 
 @dataclass(frozen=True)
@@ -32,6 +38,8 @@ class ColumnSpec:
         parts: the parts of a date that vary, from `DATE_PARTS`.
         width: length of the lists of an embedding column; 0 for a column of single numbers.
         analyzer: the pieces that text is cut into, as scikit-learn names them.
+        channels: numbers per step of a sequence; 0: its steps are characters.
+        layout: of the nested lists of a sequence.
     """
 
     name: str
@@ -41,6 +49,8 @@ class ColumnSpec:
     parts: tuple[str, ...] = ()
     width: int = 0
     analyzer: str = "word"
+    channels: int = 0
+    layout: SequenceLayout = SequenceLayout.STEPS_FIRST
 
     def to_json(self) -> dict[str, Any]:
         """As plain values."""
@@ -49,19 +59,34 @@ class ColumnSpec:
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> ColumnSpec:
         """From what `to_json` gave."""
-        return cls(**{**value, "role": ColumnRole(value["role"]), "parts": tuple(value["parts"])})
+        enums = {"role": ColumnRole(value["role"]), "layout": SequenceLayout(value["layout"])}
+        return cls(**{**value, **enums, "parts": tuple(value["parts"])})
+
+    @property
+    def is_text(self) -> bool:
+        """Whether TF-IDF is taken of it: text, and characters for models that read no sequences."""
+        return self.role is ColumnRole.TEXT or (self.role is ColumnRole.SEQUENCE and not self.channels)
+
+    @property
+    def step_format(self) -> StepFormat | None:
+        """Of the lists of a sequence; None for characters."""
+        return StepFormat(self.channels, self.layout) if self.channels else None
 
     @property
     def numeric_names(self) -> tuple[str, ...]:
         """Names of the numeric columns that this one becomes."""
         if self.role is ColumnRole.DATETIME:
             return tuple(f"{self.name}.{part}" for part in self.parts)
+        if self.role is ColumnRole.SEQUENCE:
+            return _sequences.summary_names(self.name, self.channels)
         return (self.name,) if self.role in _NUMERIC_ROLES else ()
 
     def numbers(self, column: pd.Series[Any]) -> FloatArray:
         """(n,) -> (n, len(numeric_names)) float64, nan where missing."""
         if self.role is ColumnRole.DATETIME:
             return date_parts(column, self.format, self.parts)
+        if self.role is ColumnRole.SEQUENCE:
+            return _sequences.summaries(column, self.step_format)
         read = _values.as_booleans(column) if self.role is ColumnRole.BOOLEAN else self._plain(column)
         return read[:, np.newaxis]  # (n,) -> (n, 1)
 
@@ -90,6 +115,11 @@ def with_role(specs: Sequence[ColumnSpec], role: ColumnRole) -> list[ColumnSpec]
     return [spec for spec in specs if spec.role is role]
 
 
+def text_columns(specs: Sequence[ColumnSpec]) -> list[ColumnSpec]:
+    """Those columns that TF-IDF is taken of."""
+    return [spec for spec in specs if spec.is_text]
+
+
 def check_present(specs: Sequence[ColumnSpec], frame: pd.DataFrame) -> None:
     """Refuse a table that lacks a feature.
 
@@ -109,11 +139,11 @@ def numeric_names(specs: Sequence[ColumnSpec]) -> tuple[str, ...]:
 
 
 def read_numeric(specs: Sequence[ColumnSpec], frame: pd.DataFrame) -> FloatArray:
-    """(n, p) float64: numbers, truth values as 0 and 1, and parts of dates; nan where missing.
+    """(n, p) float64: numbers, truth values as 0 and 1, parts of dates, summaries of sequences.
 
-    Numbers beyond the range of float32 become its ends, those too small for it 0.
+    nan where missing. Numbers beyond the range of float32 become its ends, those too small for it 0.
     """
-    parts = [spec.numbers(frame[spec.name]) for spec in specs if spec.role in _NUMERIC_ROLES]
+    parts = [spec.numbers(frame[spec.name]) for spec in specs if spec.numeric_names]
     return _side_by_side(parts, len(frame))
 
 

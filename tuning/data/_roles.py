@@ -13,7 +13,8 @@ from pandas.api import types
 
 from tuning.data import _values
 from tuning.data._columns import DATE_PARTS, FEATURE_ROLES, ColumnSpec, date_parts
-from tuning.data.config import ColumnRole
+from tuning.data._sequences import StepFormat, read_array, step_format
+from tuning.data.config import ColumnRole, SequenceLayout
 from tuning.errors import DataError
 
 SHARE_THAT_PARSES = 0.95  # of the values, for text to be read as numbers or dates
@@ -35,7 +36,10 @@ class Decision:
 
 
 def decide(
-    frame: pd.DataFrame, roles: Mapping[str, ColumnRole], prefixes: Sequence[str]
+    frame: pd.DataFrame,
+    roles: Mapping[str, ColumnRole],
+    prefixes: Sequence[str],
+    layout: SequenceLayout = SequenceLayout.AUTO,
 ) -> tuple[tuple[ColumnSpec, ...], tuple[str, ...]]:
     """The specification of every column of the training rows, and notes on what was inferred.
 
@@ -43,13 +47,18 @@ def decide(
         frame: training rows, without the target.
         roles: those given by the user.
         prefixes: of the names of columns that hold the numbers of an embedding.
+        layout: of the nested lists of a sequence.
 
     Raises:
-        DataError: a given role does not fit the column, or no feature is left.
+        DataError: a given role does not fit the column, two have the role sequence, or no feature is left.
     """
-    decisions = [_decide(frame[name].infer_objects(), roles.get(name), prefixes) for name in frame.columns]
+    _check_one_sequence(roles)
+    decisions = [
+        _decide(frame[name].infer_objects(), roles.get(name), prefixes, layout) for name in frame.columns
+    ]
     if not any(decision.spec.role in FEATURE_ROLES for decision in decisions):
         decisions = [_rescue(decision, frame[decision.spec.name]) for decision in decisions]
+    decisions = _with_one_sequence(decisions, roles)
     if not any(decision.spec.role in FEATURE_ROLES for decision in decisions):
         raise DataError(" ".join(["No column is left to learn from.", *_notes(decisions)]))
     return tuple(decision.spec for decision in decisions), _notes(decisions)
@@ -72,7 +81,37 @@ def _listed(names: list[str]) -> str:
     return f"{head} {shown}" + (f" and {hidden} more" if hidden > 0 else "")
 
 
-def _decide(column: pd.Series[Any], role: ColumnRole | None, prefixes: Sequence[str]) -> Decision:
+def _check_one_sequence(roles: Mapping[str, ColumnRole]) -> None:
+    names = [name for name, role in roles.items() if role is ColumnRole.SEQUENCE]
+    if len(names) > 1:
+        raise DataError(
+            f"data.roles: only one column can have the role sequence, not {', '.join(map(repr, names))}."
+        )
+
+
+def _with_one_sequence(decisions: list[Decision], roles: Mapping[str, ColumnRole]) -> list[Decision]:
+    """The given sequence, or the first one found; the others are dropped, characters become text."""
+    found = [decision.spec.name for decision in decisions if decision.spec.role is ColumnRole.SEQUENCE]
+    given = [name for name in found if name in roles]
+    kept = (given or found or [""])[0]
+    return [
+        _without_sequence(decision, kept) if decision.spec.name in set(found) - {kept} else decision
+        for decision in decisions
+    ]
+
+
+def _without_sequence(decision: Decision, kept: str) -> Decision:
+    if decision.spec.is_text:
+        return Decision(
+            replace(decision.spec, role=ColumnRole.TEXT), "read as text, by TF-IDF of its letters"
+        )
+    remark = f"dropped, the table has one sequence already, {kept!r} (choose by the role sequence)"
+    return _dropped(decision.spec.name, remark)
+
+
+def _decide(
+    column: pd.Series[Any], role: ColumnRole | None, prefixes: Sequence[str], layout: SequenceLayout
+) -> Decision:
     name = str(column.name)
     if role is not None and role not in FEATURE_ROLES:
         return Decision(ColumnSpec(name, role))
@@ -80,7 +119,9 @@ def _decide(column: pd.Series[Any], role: ColumnRole | None, prefixes: Sequence[
         return _dropped(name, "dropped, no training row has a value")
     if role is None and prefixes and name.startswith(tuple(prefixes)):
         role = ColumnRole.EMBEDDING
-    decision = _inferred(column) if role is None else _given(column, role)
+    if role is ColumnRole.SEQUENCE:
+        return _without_constants(Decision(_given_sequence(column, layout)), column)
+    decision = _inferred(column, layout) if role is None else _given(column, role)
     return _without_constants(decision, column)
 
 
@@ -101,10 +142,10 @@ def _without_constants(decision: Decision, column: pd.Series[Any]) -> Decision:
             if _varies(values[~np.isnan(values)]) or (gaps and name == "days")
         )
         return replace(decision, spec=replace(spec, parts=varying)) if varying else constant
-    if spec.numeric_names:
-        return decision if _varies(spec.numbers(column)[:, 0]) else constant
-    if spec.role in (ColumnRole.CATEGORICAL, ColumnRole.TEXT):
+    if spec.role is ColumnRole.CATEGORICAL or spec.is_text:
         return decision if _values.as_labels(column).nunique(dropna=False) > 1 else constant
+    if spec.numeric_names:
+        return decision if any(map(_varies, spec.numbers(column).T)) else constant
     return decision
 
 
@@ -151,6 +192,30 @@ def _given_embedding(column: pd.Series[Any], spec: ColumnSpec) -> ColumnSpec:
     return replace(spec, width=width or 0)
 
 
+def _given_sequence(column: pd.Series[Any], layout: SequenceLayout) -> ColumnSpec:
+    """Steps where the values are lists, also as JSON text; the characters of all else."""
+    spec = ColumnSpec(str(column.name), ColumnRole.SEQUENCE)
+    form = step_format(column, layout, SHARE_THAT_PARSES) if _values.is_words(column) else None
+    if form is not None:
+        return _of_steps(spec, form)
+    if _holds_objects(column):
+        raise DataError(
+            f"Column {spec.name!r} has the role sequence, but its values are no lists of numbers, nor lists "
+            f"of lists with one number of channels in all rows (data.sequence_layout is {layout})."
+        )
+    return replace(spec, analyzer=_analyzer(column))
+
+
+def _of_steps(spec: ColumnSpec, form: StepFormat) -> ColumnSpec:
+    return replace(spec, role=ColumnRole.SEQUENCE, channels=form.channels, layout=form.layout)
+
+
+def _holds_objects(column: pd.Series[Any]) -> bool:
+    return column.dtype == object and bool(
+        column.map(lambda value: isinstance(value, dict | list | np.ndarray)).any()
+    )
+
+
 def _check_values(column: pd.Series[Any], role: ColumnRole, good: Any, wanted: str) -> None:
     bad = _values.as_labels(column)[~good].dropna()
     if len(bad) > (1 - SHARE_THAT_PARSES) * len(column):
@@ -161,7 +226,7 @@ def _check_values(column: pd.Series[Any], role: ColumnRole, good: Any, wanted: s
         )
 
 
-def _inferred(column: pd.Series[Any]) -> Decision:
+def _inferred(column: pd.Series[Any], layout: SequenceLayout) -> Decision:
     spec = ColumnSpec(str(column.name), ColumnRole.NUMERIC)
     if types.is_bool_dtype(column.dtype):
         return Decision(replace(spec, role=ColumnRole.BOOLEAN))
@@ -172,7 +237,7 @@ def _inferred(column: pd.Series[Any]) -> Decision:
     if isinstance(column.dtype, pd.CategoricalDtype):
         return Decision(replace(spec, role=ColumnRole.CATEGORICAL))
     if _values.is_words(column):
-        return _inferred_from_words(column)
+        return _inferred_from_words(column, layout)
     if _counts_rows(column):
         return _row_number(spec)
     return Decision(spec, _AS_FEW_INTEGERS if _may_be_codes(column) else "")
@@ -199,14 +264,17 @@ def _row_number(spec: ColumnSpec) -> Decision:
     return Decision(spec, "kept, but it looks like a row number (drop it by the role drop)")
 
 
-def _inferred_from_words(column: pd.Series[Any]) -> Decision:
+def _inferred_from_words(column: pd.Series[Any], layout: SequenceLayout) -> Decision:
     spec = ColumnSpec(str(column.name), ColumnRole.CATEGORICAL)
     width = _values.vector_width(column)
     if width is not None:
         return Decision(
             replace(spec, role=ColumnRole.EMBEDDING, width=width), f"read as vectors of {width} numbers"
         )
-    if column.dtype == object and column.map(lambda value: isinstance(value, dict | list | np.ndarray)).any():
+    form = step_format(column, layout) if _starts_as_list(column) else None
+    if form is not None:
+        return Decision(_of_steps(spec, form), f"read as sequences, {_listed_form(form)}")
+    if _holds_objects(column):
         return _dropped(spec.name, "dropped, its values are nested lists or records")
     present = _values.as_labels(column).dropna()
     if _are_truths(present):
@@ -218,6 +286,18 @@ def _inferred_from_words(column: pd.Series[Any]) -> Decision:
     if formats:
         return _dates(spec, formats)
     return _inferred_from_labels(spec, present)
+
+
+def _starts_as_list(column: pd.Series[Any]) -> bool:
+    """Whether the first present value is a list of numbers: what saves a look at all the others."""
+    return read_array(next(iter(column.dropna()), None)) is not None
+
+
+def _listed_form(form: StepFormat) -> str:
+    kind = "numbers" if form.channels == 1 else f"steps of {form.channels} channels"
+    outer = {True: "one list per channel", False: "one list per step"}
+    nested = f", {outer[form.layout is SequenceLayout.CHANNELS_FIRST]}" if form.channels > 1 else ""
+    return f"{kind}{nested}"
 
 
 def _are_truths(labels: pd.Series[Any]) -> bool:
@@ -265,8 +345,8 @@ def _analyzer(column: pd.Series[Any]) -> str:
 
 
 def _rescue(decision: Decision, column: pd.Series[Any]) -> Decision:
-    """An identifier is read as text, letter by letter, where there is nothing else to learn from."""
+    """An identifier is read letter by letter where there is nothing else to learn from."""
     if decision.remark != _AS_IDENTIFIER:
         return decision
-    spec = replace(decision.spec, role=ColumnRole.TEXT, analyzer=_analyzer(column))
-    return Decision(spec, "read as text, by TF-IDF of its letters, as there is no other column")
+    spec = replace(decision.spec, role=ColumnRole.SEQUENCE, analyzer=_analyzer(column))
+    return Decision(spec, "read as a sequence of characters, as there is no other column")

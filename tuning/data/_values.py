@@ -224,7 +224,7 @@ def vector_width(column: Column[Any]) -> int | None:
 
 def _vector(value: object) -> FloatArray | None:
     if isinstance(value, str):
-        value = _json_list(value)
+        value = json_list(value)
     if not isinstance(value, list | tuple | np.ndarray):
         return None
     try:
@@ -234,7 +234,8 @@ def _vector(value: object) -> FloatArray | None:
     return vector if vector.ndim == 1 else None
 
 
-def _json_list(text: str) -> object:
+def json_list(text: str) -> object:
+    """The list that the text is JSON of, None where it is none."""
     if not text.lstrip().startswith("["):
         return None
     try:

@@ -27,6 +27,7 @@ class ColumnRole(StrEnum):
     DATETIME = "datetime"
     TEXT = "text"
     EMBEDDING = "embedding"
+    SEQUENCE = "sequence"
     DROP = "drop"
     GROUP = "group"
     WEIGHT = "weight"
@@ -41,6 +42,14 @@ class TaskKind(StrEnum):
     REGRESSION = "regression"
     CLASSIFICATION = "classification"
     FORECASTING = "forecasting"
+
+
+class SequenceLayout(StrEnum):
+    """What the outer of two nested lists of a sequence holds."""
+
+    AUTO = "auto"
+    STEPS_FIRST = "steps_first"
+    CHANNELS_FIRST = "channels_first"
 
 
 class TransformChoice(StrEnum):
@@ -78,6 +87,8 @@ class DataConfig(_Section):
             the time to come), past (up to the origin, as is what has no role), static (one value per
             series) and drop.
         embedding_prefixes: columns whose names start so are the numbers of an embedding.
+        sequence_layout: of a sequence column of nested lists. `auto`: channels are the axis of one
+            length in all rows; where both axes are, the longer one holds the steps.
         delimiter: of a CSV file; None: sniffed.
         drop_missing_target: leave out rows without a target instead of refusing them.
         time: of forecasting: the column of the time stamps, or several that make them up (date and hour;
@@ -96,6 +107,7 @@ class DataConfig(_Section):
     task: TaskKind | None = None
     roles: dict[str, ColumnRole] = Field(default_factory=dict)
     embedding_prefixes: tuple[Annotated[str, Field(min_length=1)], ...] = ()
+    sequence_layout: SequenceLayout = SequenceLayout.AUTO
     delimiter: str | None = None
     drop_missing_target: bool = False
     time: Names = ()
