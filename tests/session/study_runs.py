@@ -143,6 +143,13 @@ def twin_families(folder: Path, *names: str) -> tuple[Family, ...]:
     return resolve_families([str(folder / f"{name}.py") for name in names], Task.REGRESSION, {})
 
 
+def family_without_parameters(folder: Path, name: str) -> Family:
+    """The probe with everything fixed, as baselines have it."""
+    (folder / f"{name}.py").write_text(Path(PROBE).read_text())
+    (folder / f"{name}.yaml").write_text("description: fixed\nparameters: {}\nfixed: {level: 2.0}\n")
+    return resolve_families([str(folder / f"{name}.py")], Task.REGRESSION, {})[0]
+
+
 def done(value: float = 1.0, seconds: float = 1.0, iteration: int = 9) -> Report:
     return Report(iteration, value, seconds, result=Result(Status.COMPLETED, value, iteration))
 

@@ -8,7 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.session.study_runs import Clock, Study, done, failed, started, twin_families
+from tests.session.study_runs import (
+    Clock,
+    Study,
+    done,
+    failed,
+    family_without_parameters,
+    started,
+    twin_families,
+)
 from tuning.session import Session
 from tuning.store import Result, Status
 from tuning.trial import Report, TrialSpec
@@ -157,3 +165,32 @@ def test_gpu_trials_do_not_queue_in_the_places_of_cpu_trials(tmp_path: Path) -> 
     assert session.next_trial() is None, "the GPUs are taken, and the other family has all its trials"
     session.report(next(spec for spec in live if spec.model == "card"), done())
     assert started(session).model == "card"
+
+
+@pytest.mark.parametrize(
+    ("search", "target"), [({"trials": 4}, 5), ({"total_trials": 7}, 7), ({"time_budget_s": 1000}, None)]
+)
+def test_a_family_without_parameters_gets_one_trial(
+    search: dict[str, int], target: int | None, tmp_path: Path
+) -> None:
+    families = (family_without_parameters(tmp_path, "baseline"), *twin_families(tmp_path, "searched"))
+    session = Study(tmp_path, families, search=search).begin()
+    assert session.snapshot().target == target
+    order = []
+    while not session.is_over() and len(order) < 20:
+        spec = started(session)
+        order.append(spec.model)
+        session.report(spec, done())
+    assert order == ["baseline", *["searched"] * ((target or 20) - 1)]
+
+
+def test_a_study_of_baselines_alone_ends_by_itself_and_a_resume_adds_nothing(tmp_path: Path) -> None:
+    study = Study(tmp_path, (family_without_parameters(tmp_path, "baseline"),), search=TIMED)
+    session = study.begin()
+    assert session.snapshot().target == 1
+    spec = started(session)
+    assert spec.params == {"level": 2.0}
+    assert session.next_trial() is None
+    session.report(spec, done())
+    assert session.is_over()
+    assert study.begin().is_over()

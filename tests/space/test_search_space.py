@@ -265,7 +265,8 @@ def test_two_families_of_one_name_are_refused(tmp_path: Path) -> None:
 
 def test_all_means_every_shipped_family_once() -> None:
     families = resolve_families(["all", "lightgbm"], Task.REGRESSION, {})
-    assert [family.name for family in families] == list(family_names())
+    able = [name for name in family_names() if Task.REGRESSION in load_family(name).tasks]
+    assert [family.name for family in families] == able
 
 
 def test_a_family_that_cannot_do_the_task_is_refused() -> None:

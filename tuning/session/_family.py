@@ -87,6 +87,15 @@ class FamilyState:
         if record.status.is_finished:
             self.ended[record.status] += 1
 
+    def limit(self, trials: int | None) -> int | None:
+        """How many trials the family gets in all where each may have `trials`; None: no limit.
+
+        One where nothing is searched, as with baselines: a second trial would repeat the first.
+        """
+        if self.parked:
+            return self.launched
+        return trials if self.family.space.parameters else 1
+
     def begin(self, number: int, now_s: float) -> None:
         """A trial starts."""
         self._live_since_s[number] = now_s

@@ -112,11 +112,12 @@ class Session:
     def _target(self) -> int | None:
         """Trials that the study will have in all, None when only time limits it."""
         search = self._config.search
-        limits = [] if search.total_trials is None else [search.total_trials]
-        if search.trials is not None:
-            states = self._states.values()
-            limits.append(sum(state.launched if state.parked else search.trials for state in states))
-        return min(limits, default=None)
+        totals = [] if search.total_trials is None else [search.total_trials]
+        limits = [state.limit(search.trials) for state in self._states.values()]
+        counted = [limit for limit in limits if limit is not None]
+        if len(counted) == len(limits):
+            totals.append(sum(counted))
+        return min(totals, default=None)
 
     @property
     def is_stopping(self) -> bool:
@@ -280,9 +281,8 @@ class Session:
         launched = sum(state.launched for state in self._states.values())
         if search.total_trials is not None and launched >= search.total_trials:
             return []
-        limit = search.trials
-        states = [state for state in self._states.values() if not state.parked]
-        return [state for state in states if limit is None or state.launched < limit]
+        limits = ((state, state.limit(search.trials)) for state in self._states.values())
+        return [state for state, limit in limits if limit is None or state.launched < limit]
 
     def _new_trial(self) -> TrialSpec | None:
         states = self._ready_states()

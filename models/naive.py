@@ -1,0 +1,16 @@
+"""The naive forecast: the last known value, for every step ahead."""
+
+from __future__ import annotations
+
+from models._baseline import ForecastBaseline
+from models._season import last_values
+from models._table import FloatArray
+from models._windows import Windows
+
+
+class Naive(ForecastBaseline):
+    """Repeats the value at the origin; the best forecast of a random walk."""
+
+    def forecasts(self, windows: Windows) -> FloatArray:
+        """(w, H) the last value, forwarded."""
+        return last_values(windows)
