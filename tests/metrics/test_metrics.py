@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 
-from models import Loss, Task
+from models import Loss, Table, Task
+from tests.metrics.forecasts import forecasts, last_value, windows
 from tuning.errors import ConfigError, DataError, InputError
-from tuning.metrics import Direction, default_metric, get_metric, metrics_for, score_all
+from tuning.metrics import Direction, Predictions, default_metric, get_metric, metrics_for, score_all
 
 Y = np.array([1.0, 2.0, 4.0])
 P = np.array([1.0, 3.0, 2.0])
@@ -39,11 +40,14 @@ def test_weights_equal_repeated_rows(task: Task) -> None:
     classes = 3 if task is Task.MULTICLASS else 2
     y = np.array([0, 1, 0, 1, 1, 0]) if task is not Task.MULTICLASS else np.array([0, 1, 2, 2, 1, 0])
     p = probabilities(6, classes)
-    if task is Task.REGRESSION:
+    if not task.is_classification:
         y, p = y + 1.0, p[:, 0] + 1.0
+    naive = np.array([1.0, 2.0, 1.0, 2.0, 3.0, 1.0])
     for metric in metrics_for(task):
-        repeated = metric(np.repeat(y, repeats), np.repeat(p, repeats, axis=0))
-        assert metric(y, p, repeats.astype(float)) == pytest.approx(repeated), metric.name
+        repeated = metric(
+            np.repeat(y, repeats), np.repeat(p, repeats, axis=0), naive_error=np.repeat(naive, repeats)
+        )
+        assert metric(y, p, repeats.astype(float), naive) == pytest.approx(repeated), metric.name
 
 
 def test_smape_of_two_zeros_is_zero() -> None:
@@ -53,7 +57,7 @@ def test_smape_of_two_zeros_is_zero() -> None:
 def test_classification_metrics_by_hand() -> None:
     y = np.array([0, 0, 1, 1])
     p = np.array([[0.9, 0.1], [0.4, 0.6], [0.3, 0.7], [0.2, 0.8]])
-    scores = score_all(Task.BINARY, y, p)
+    scores = score_all(Task.BINARY, Predictions(y, p))
     assert scores["accuracy"] == scores["balanced_accuracy"] == 0.75
     assert scores["roc_auc"] == 1.0
     assert scores["log_loss"] == pytest.approx(-np.mean(np.log([0.9, 0.4, 0.7, 0.8])))
@@ -62,14 +66,14 @@ def test_classification_metrics_by_hand() -> None:
 
 def test_multiclass_agrees_with_scikit_learn() -> None:
     y, p = np.tile([0, 1, 2], 20), probabilities(60, 3)
-    scores = score_all(Task.MULTICLASS, y, p)
+    scores = score_all(Task.MULTICLASS, Predictions(y, p))
     assert scores["roc_auc"] == pytest.approx(roc_auc_score(y, p, multi_class="ovr"))
     assert scores["balanced_accuracy"] == pytest.approx(balanced_accuracy_score(y, p.argmax(axis=1)))
 
 
 def test_multiclass_part_without_one_of_the_classes() -> None:
     y, p = np.tile([0, 1], 20), probabilities(40, 3)
-    scores = score_all(Task.MULTICLASS, y, p)
+    scores = score_all(Task.MULTICLASS, Predictions(y, p))
     assert set(scores) == {metric.name for metric in metrics_for(Task.MULTICLASS)}
     assert all(math.isfinite(value) for value in scores.values())
 
@@ -84,23 +88,23 @@ def test_float32_probabilities() -> None:
 @pytest.mark.parametrize("task", list(Task))
 def test_prediction_that_is_not_finite_scores_nan(task: Task, bad: float) -> None:
     y, p = np.array([0, 1, 2, 1]), probabilities(4, 3)
-    if task is Task.REGRESSION:
+    if not task.is_classification:
         p = p[:, 0]
     p.flat[0] = bad
     assert all(math.isnan(metric(y, p)) for metric in metrics_for(task))
-    assert all(math.isnan(value) for value in score_all(task, y, p).values())
+    assert all(math.isnan(value) for value in score_all(task, Predictions(y, p)).values())
 
 
 def test_score_all_leaves_out_what_is_not_defined() -> None:
-    with_zero = score_all(Task.REGRESSION, np.array([0.0, 1.0]), np.array([1.0, 1.0]))
+    with_zero = score_all(Task.REGRESSION, Predictions(np.array([0.0, 1.0]), np.array([1.0, 1.0])))
     assert "mape" not in with_zero
     assert "rmsle" in with_zero
-    with_negative = score_all(Task.REGRESSION, np.array([-1.0, 1.0]), np.array([1.0, 1.0]))
+    with_negative = score_all(Task.REGRESSION, Predictions(np.array([-1.0, 1.0]), np.array([1.0, 1.0])))
     assert "rmsle" not in with_negative
     assert "mape" in with_negative
-    assert "rmsle" not in score_all(Task.REGRESSION, np.array([1.0, 2.0]), np.array([-1.0, 1.0]))
-    assert "roc_auc" not in score_all(Task.BINARY, np.zeros(3, dtype=int), probabilities(3, 2))
-    assert score_all(Task.REGRESSION, np.array([]), np.array([])) == {}
+    assert "rmsle" not in score_all(Task.REGRESSION, Predictions(np.array([1.0, 2.0]), np.array([-1.0, 1.0])))
+    assert "roc_auc" not in score_all(Task.BINARY, Predictions(np.zeros(3, dtype=int), probabilities(3, 2)))
+    assert score_all(Task.REGRESSION, Predictions(np.array([]), np.array([]))) == {}
 
 
 @pytest.mark.parametrize(
@@ -157,3 +161,90 @@ def test_losses_match_the_metrics() -> None:
     assert losses["rmse"] is losses["r2"] is losses["rmsle"] is Loss.SQUARED
     assert losses["mae"] is losses["mape"] is losses["smape"] is Loss.ABSOLUTE
     assert all(metric.loss is Loss.LOG for metric in metrics_for(Task.BINARY))
+
+
+def scored(name: str, table: Table, outputs: np.ndarray | None = None) -> float:
+    return get_metric(name, Task.FORECASTING).of(table, last_value(table) if outputs is None else outputs)
+
+
+ERRORS = np.array([1, 2, 2, 4, 6, 1, 2, 3, 2, 4, 6])  # of the naive forecast, row by row
+TRUTH = np.array([15, 16, 110, 112, 114, 18, 19, 20, 116, 118, 120])
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("mae", ERRORS.mean()),
+        ("rmse", math.sqrt((ERRORS**2).mean())),
+        ("mape", 100 * (ERRORS / TRUTH).mean()),
+        ("smape", 100 * (2 * ERRORS / (2 * TRUTH - ERRORS)).mean()),
+        ("wape", 100 * ERRORS.sum() / TRUTH.sum()),
+        ("mase", np.mean([1, 2, 1, 2, 3, 1, 2, 3, 1, 2, 3])),
+    ],
+)
+def test_forecast_metrics_by_hand_on_the_original_scale(name: str, expected: float) -> None:
+    assert scored(name, forecasts()) == pytest.approx(expected)
+    assert scored(name, forecasts(windows(scale=0.1))) == pytest.approx(expected), (
+        "whatever the windows' scale"
+    )
+
+
+def test_forecast_metrics_and_their_default() -> None:
+    names = [metric.name for metric in metrics_for(Task.FORECASTING)]
+    assert names == ["mape", "smape", "wape", "mae", "rmse", "mase"]
+    assert set(score_all(Task.FORECASTING, Predictions.of(forecasts(), np.zeros(11)))) == set(names)
+    assert default_metric(Task.FORECASTING).name == "mase"
+
+
+def test_mase_leaves_out_series_whose_naive_forecast_is_perfect() -> None:
+    still = forecasts(windows(naive_error=(0.0, 2.0)))
+    assert scored("mase", still) == pytest.approx(2.0)
+    none = forecasts(windows(naive_error=(0.0, 0.0)))
+    assert math.isnan(scored("mase", none))
+    with pytest.raises(DataError, match="use wape or mae"):
+        get_metric("mase", Task.FORECASTING).check_table(none)
+    get_metric("mase", Task.FORECASTING).check_table(still)
+
+
+def test_mase_needs_the_naive_error() -> None:
+    mase = get_metric("mase", Task.FORECASTING)
+    assert mase(Y, P, naive_error=np.array([1.0, 2.0, 4.0])) == pytest.approx((0 + 1 / 2 + 2 / 4) / 3)
+    with pytest.raises(DataError, match="needs the naive error"):
+        mase(Y, P)
+
+
+def test_row_weights_count_in_every_metric_of_a_table() -> None:
+    weight = np.array([1.0, 0.0] + [0.0] * 9)
+    only_first = forecasts(weight=weight)
+    assert scored("mase", only_first) == pytest.approx(1.0)
+    assert scored("wape", only_first) == pytest.approx(100 / 15)
+    assert math.isnan(scored("mae", forecasts(weight=np.zeros(11)))), "no row counts"
+
+
+@pytest.mark.parametrize(
+    ("name", "y", "instead"), [("mape", [0.0, 1.0], "wape or mase"), ("wape", [0.0, 0.0], "mae or mase")]
+)
+def test_percentages_of_forecasts_refuse_zeros(name: str, y: list[float], instead: str) -> None:
+    metric = get_metric(name, Task.FORECASTING)
+    with pytest.raises(DataError, match=instead):
+        metric.check_target(np.array(y))
+    assert math.isnan(metric(np.array(y), np.ones(2)))
+    assert get_metric("wape", Task.FORECASTING)(np.array([0.0, 1.0]), np.ones(2)) == pytest.approx(100)
+
+
+def test_a_forecast_that_is_not_finite_scores_nan() -> None:
+    table = forecasts()
+    outputs = last_value(table)
+    outputs[3] = math.inf
+    assert all(math.isnan(metric.of(table, outputs)) for metric in metrics_for(Task.FORECASTING))
+
+
+def test_predictions_of_several_parts() -> None:
+    table = forecasts()
+    part = Predictions.of(table, last_value(table))
+    both = Predictions.concatenate([part, part.take(part.step == 1)])
+    assert len(both) == 11 + 4
+    assert both.weight is None
+    assert list(both.series[-4:]) == ["north", "south", "north", "south"]
+    np.testing.assert_array_equal(part.y_true, TRUTH)
+    np.testing.assert_array_equal(part.y_true - part.y_pred, ERRORS)

@@ -442,3 +442,32 @@ def test_a_database_that_cannot_be_opened(tmp_path: Path, url: str, words: str) 
 
 def test_a_result_holds_plain_values_only() -> None:
     assert asdict(Result(Status.FAILED, error="x"))["status"] == "failed"
+
+
+DETAILS = {"classes": {"precision": [0.5, None]}, "confusion": [[3, 1], [0, 4]]}
+
+
+def test_details_are_kept_with_the_result_and_with_the_test(store: Store, open_store: OpenStore) -> None:
+    create(store)
+    create(store)
+    store.finish("probe", 0, Result(Status.COMPLETED, 0.5, details=DETAILS), checkpoint="trials/a")
+    store.finish("probe", 1, Result(Status.COMPLETED, 0.5))
+    store.set_test("probe", 0, {"f1": 0.7}, "trials/a", {"confusion": [[1]]})
+    first, second = open_store().trials()
+    assert first.details == {"valid": DETAILS, "test": {"confusion": [[1]]}}
+    assert first.test == {"f1": 0.7}
+    assert second.details == {}
+
+
+def test_details_of_the_test_hold_for_their_checkpoint_alone(store: Store, open_store: OpenStore) -> None:
+    create(store)
+    store.set_test("probe", 0, {"f1": 0.7}, "trials/early", {"confusion": [[1]]})
+    store.finish("probe", 0, Result(Status.COMPLETED, 0.5), checkpoint="trials/a")
+    assert open_store().trial("probe", 0).details == {}
+
+
+def test_the_largest_details_fit(store: Store, open_store: OpenStore) -> None:
+    create(store)
+    details = {"classes": {"f1": [0.123456] * 1000}, "confusion": [[12345] * 50] * 50}
+    store.finish("probe", 0, Result(Status.COMPLETED, 0.5, details=details))
+    assert open_store().trial("probe", 0).details["valid"] == details

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import difflib
 import math
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from models import Loss, Task
 from tuning.errors import ConfigError
 from tuning.metrics import _classification as classification
 from tuning.metrics import _regression as regression
 from tuning.metrics._metric import Direction, Metric
-
-Array = npt.NDArray[Any]
+from tuning.metrics._predictions import Predictions
 
 _MINIMIZE, _MAXIMIZE = Direction.MINIMIZE, Direction.MAXIMIZE
 _NUMBERS = frozenset({Task.REGRESSION})
 _CLASSES = frozenset({Task.BINARY, Task.MULTICLASS})
+_FORECASTS = frozenset({Task.FORECASTING})
 
 _METRICS = (
     Metric("rmse", _MINIMIZE, _NUMBERS, Loss.SQUARED, regression.rmse),
@@ -28,6 +26,12 @@ _METRICS = (
     Metric("smape", _MINIMIZE, _NUMBERS, Loss.ABSOLUTE, regression.smape),
     Metric("r2", _MAXIMIZE, _NUMBERS, Loss.SQUARED, regression.r2, regression.needs_two_rows),
     Metric("rmsle", _MINIMIZE, _NUMBERS, Loss.SQUARED, regression.rmsle, regression.needs_nonnegative),
+    Metric("mape", _MINIMIZE, _FORECASTS, Loss.ABSOLUTE, regression.mape, regression.needs_nonzero_forecast),
+    Metric("smape", _MINIMIZE, _FORECASTS, Loss.ABSOLUTE, regression.smape),
+    Metric("wape", _MINIMIZE, _FORECASTS, Loss.ABSOLUTE, regression.wape, regression.needs_any_nonzero),
+    Metric("mae", _MINIMIZE, _FORECASTS, Loss.ABSOLUTE, regression.mae),
+    Metric("rmse", _MINIMIZE, _FORECASTS, Loss.SQUARED, regression.rmse),
+    Metric("mase", _MINIMIZE, _FORECASTS, Loss.ABSOLUTE, regression.mae, is_scaled=True),
     Metric("log_loss", _MINIMIZE, _CLASSES, Loss.LOG, classification.log_loss),
     Metric(
         "roc_auc", _MAXIMIZE, _CLASSES, Loss.LOG, classification.roc_auc, classification.needs_two_classes
@@ -36,7 +40,12 @@ _METRICS = (
     Metric("balanced_accuracy", _MAXIMIZE, _CLASSES, Loss.LOG, classification.balanced_accuracy),
     Metric("f1_macro", _MAXIMIZE, _CLASSES, Loss.LOG, classification.f1_macro),
 )
-_DEFAULTS = {Task.REGRESSION: "rmse", Task.BINARY: "roc_auc", Task.MULTICLASS: "log_loss"}
+_DEFAULTS = {
+    Task.REGRESSION: "rmse",
+    Task.BINARY: "roc_auc",
+    Task.MULTICLASS: "log_loss",
+    Task.FORECASTING: "mase",
+}
 
 
 def metrics_for(task: Task) -> tuple[Metric, ...]:
@@ -71,20 +80,10 @@ def default_metric(task: Task) -> Metric:
     return get_metric(_DEFAULTS[task], task)
 
 
-def score_all(task: Task, y_true: Array, y_pred: Array, weight: Array | None = None) -> dict[str, float]:
-    """Every metric of the task that is defined on these rows, by name.
-
-    Args:
-        task: the kind of target.
-        y_true: (n,) targets on the original scale, or class codes.
-        y_pred: (n,) values on the original scale, or (n, k) class probabilities.
-        weight: (n,) row weights, or None.
-
-    Returns:
-        Values by name; all nan where a prediction is not finite.
-    """
+def score_all(task: Task, predictions: Predictions) -> dict[str, float]:
+    """Every metric of the task that is defined on these rows, by name; all nan where one is not finite."""
     metrics = metrics_for(task)
-    if not np.isfinite(y_pred).all():
+    if not np.isfinite(predictions.y_pred).all():
         return {metric.name: math.nan for metric in metrics}
-    scores = {metric.name: metric(y_true, y_pred, weight) for metric in metrics}
+    scores = {metric.name: metric.score(predictions) for metric in metrics}
     return {name: value for name, value in scores.items() if not math.isnan(value)}

@@ -47,6 +47,17 @@ def smape(y_true: Array, y_pred: Array, weight: Array | None = None) -> float:
     return 100 * float(np.average(ratio, weights=weight))
 
 
+def wape(y_true: Array, y_pred: Array, weight: Array | None = None) -> float:
+    """Weighted absolute percentage error, in percent: the sum of |y - p| over that of |y|.
+
+    >>> wape(np.array([0.0, 4.0]), np.array([1.0, 3.0]))
+    50.0
+    """
+    error = float(np.average(np.abs(y_true - y_pred), weights=weight))
+    size = float(np.average(np.abs(y_true), weights=weight))
+    return 100 * error / size if size > 0 else math.nan
+
+
 def r2(y_true: Array, y_pred: Array, weight: Array | None = None) -> float:
     """Share of the variance explained; 0 for the mean, 1 for perfect predictions."""
     return float(r2_score(y_true, y_pred, sample_weight=weight))
@@ -61,10 +72,26 @@ def rmsle(y_true: Array, y_pred: Array, weight: Array | None = None) -> float:
 
 def needs_nonzero(y: Array) -> str | None:
     """A sentence where a target is 0, which makes a percentage of it meaningless."""
+    return _refuse_zeros(y, "smape or mae")
+
+
+def needs_nonzero_forecast(y: Array) -> str | None:
+    """The same for forecasts, where there are better ways out."""
+    return _refuse_zeros(y, "wape or mase")
+
+
+def _refuse_zeros(y: Array, instead: str) -> str | None:
     zeros = int((y == 0).sum())
     if zeros == 0:
         return None
-    return f"The metric mape is not defined for a target of 0, and {zeros} rows have one: use smape or mae."
+    return f"The metric mape is not defined for a target of 0, and {zeros} rows have one: use {instead}."
+
+
+def needs_any_nonzero(y: Array) -> str | None:
+    """A sentence where every target is 0, so that there is no sum to relate errors to."""
+    if len(y) == 0 or (y != 0).any():
+        return None
+    return f"The metric wape is not defined where every target is 0, as in {len(y)} rows: use mae or mase."
 
 
 def needs_nonnegative(y: Array) -> str | None:

@@ -2,10 +2,11 @@
 
 from tuning.store._backend import drop_torn_line
 from tuning.store._lock import DriverLock, is_driven
-from tuning.store._record import Metrics, Placement, Result, Run, Status, TrialRecord, trial_id
+from tuning.store._record import Details, Metrics, Placement, Result, Run, Status, TrialRecord, trial_id
 from tuning.store._store import Store
 
 __all__ = [
+    "Details",
     "DriverLock",
     "Metrics",
     "Placement",

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 Metrics = Mapping[str, float]
+Details = Mapping[str, Any]
 
 
 class Status(StrEnum):
@@ -51,6 +52,7 @@ class Result:
         train: metrics of the best state on the training rows.
         valid: metrics of the best state on the validation rows.
         error: why it failed or diverged, with the traceback where there is one.
+        details: of the best state on the validation rows, as `tuning.metrics.describe` has them.
     """
 
     status: Status
@@ -59,6 +61,7 @@ class Result:
     train: Metrics = field(default_factory=dict)
     valid: Metrics = field(default_factory=dict)
     error: str | None = None
+    details: Details = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,8 @@ class TrialRecord:
         ended_at: with its time zone, None for an unfinished trial.
         test: metrics of the present checkpoint on the test rows, only for trials that were the best of
             their family at an end.
+        details: what `tuning.metrics.describe` tells of the parts `valid` and `test`; a part is left out
+            where there is none, as for pruned trials and regression.
     """
 
     model: str
@@ -97,6 +102,7 @@ class TrialRecord:
     test: Metrics = field(default_factory=dict)
     error: str | None = None
     attempts: int = 1
+    details: Details = field(default_factory=dict)
 
     @property
     def id(self) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, Self
 
 import optuna
@@ -19,7 +19,7 @@ from tuning.errors import RecordError
 from tuning.metrics import Direction
 from tuning.store._backend import open_storage
 from tuning.store._lock import is_driven
-from tuning.store._record import Placement, Result, Run, Status, TrialRecord, trial_id
+from tuning.store._record import Details, Metrics, Placement, Result, Run, Status, TrialRecord, trial_id
 
 _STATES = {
     Status.COMPLETED: TrialState.COMPLETE,
@@ -27,8 +27,10 @@ _STATES = {
     Status.FAILED: TrialState.FAIL,
     Status.DIVERGED: TrialState.FAIL,
 }
-_TEST = "test"
+_TEST, _TEST_DETAILS = "test", "test_details"
+_DETAILS = "details"
 _RUNS = "runs"
+_NOTHING: Details = MappingProxyType({})
 
 
 class Store:
@@ -103,7 +105,7 @@ class Store:
             frozen = self._storage.get_trial(self._trial(model, number))
         except KeyError as error:
             raise RecordError(f"The record has no trial {trial_id(model, number)}.") from error
-        return self._read(model, frozen, is_driven(self.folder), self._tests(model))
+        return self._read(model, frozen, is_driven(self.folder), self._family(model))
 
     def create(
         self,
@@ -204,6 +206,10 @@ class Store:
         """
         trial = self._trial(model, number)
         ending = {**asdict(result), "checkpoint": checkpoint, "train_seconds": train_seconds}
+        details = ending.pop(_DETAILS)
+        if details:
+            # On their own and first: they may be large, and mean nothing before there is a result.
+            self._storage.set_trial_user_attr(trial, _DETAILS, details)
         self._storage.set_trial_user_attr(trial, "result", ending)
         self._close(trial, result.status, result.value)
 
@@ -223,15 +229,20 @@ class Store:
                 if "result" in trial.user_attrs and not trial.state.is_finished():
                     yield model, trial
 
-    def set_test(self, model: str, number: int, metrics: Mapping[str, float], checkpoint: str) -> None:
-        """Record the metrics of a trial's checkpoint on the test rows.
+    def set_test(
+        self, model: str, number: int, metrics: Metrics, checkpoint: str, details: Details = _NOTHING
+    ) -> None:
+        """Record the metrics and the details of a trial's checkpoint on the test rows.
 
         They hold as long as that is the trial's checkpoint. A finished trial is closed, so the family
         holds them.
         """
-        entry = {"checkpoint": checkpoint, "metrics": dict(metrics)}
-        tests = {**self._tests(model), str(number): entry}
-        self._storage.set_study_user_attr(self._study(model), _TEST, tests)
+        study = self._study(model)
+        if details:
+            entry = {"checkpoint": checkpoint, _DETAILS: dict(details)}
+            self._storage.set_study_user_attr(study, f"{_TEST_DETAILS}/{number}", entry)
+        tests = {**self._family(model).get(_TEST, {}), str(number): _test(metrics, checkpoint)}
+        self._storage.set_study_user_attr(study, _TEST, tests)
 
     def runs(self) -> tuple[Run, ...]:
         """The study's runs so far, the first one first."""
@@ -277,28 +288,25 @@ class Store:
             self._trials[key] = self._storage.get_trial_id_from_study_id_trial_number(study, number)
         return self._trials[key]
 
-    def _tests(self, model: str) -> dict[str, dict[str, Any]]:
-        """Metrics on the test rows, and the checkpoint they are of, by trial number (as text)."""
-        tests: dict[str, dict[str, Any]] = self._storage.get_study_user_attrs(self._study(model)).get(
-            _TEST, {}
-        )
-        return tests
+    def _family(self, model: str) -> dict[str, Any]:
+        """What is recorded of a family as a whole."""
+        attributes: dict[str, Any] = self._storage.get_study_user_attrs(self._study(model))
+        return attributes
 
     def _read_family(self, model: str, driven: bool) -> list[TrialRecord]:
-        tests = self._tests(model)
+        family = self._family(model)
         numbered = sorted(self.frozen_trials(model), key=lambda trial: trial.number)
-        return [self._read(model, trial, driven, tests) for trial in numbered]
+        return [self._read(model, trial, driven, family) for trial in numbered]
 
-    def _read(
-        self, model: str, trial: FrozenTrial, driven: bool, tests: Mapping[str, Mapping[str, Any]]
-    ) -> TrialRecord:
+    def _read(self, model: str, trial: FrozenTrial, driven: bool, family: Mapping[str, Any]) -> TrialRecord:
         result = trial.user_attrs.get("result", {})
         latest = trial.user_attrs.get("checkpoint", {})
         status = _status(trial, driven)
         checkpoint = result.get("checkpoint") or latest.get("path")
         interrupted = status is Status.INTERRUPTED
         so_far = latest.get("value") if interrupted else self._best(trial.intermediate_values)
-        test = tests.get(str(trial.number), {})
+        test, test_details = _read_test(family, trial.number, checkpoint)
+        details = {"valid": trial.user_attrs.get(_DETAILS) if result else None, "test": test_details}
         return TrialRecord(
             model=model,
             number=trial.number,
@@ -314,9 +322,10 @@ class Store:
             best_iteration=result.get("best_iteration", latest.get("best_iteration")),
             train=result.get("train", {}),
             valid=result.get("valid", {}),
-            test=test.get("metrics", {}) if test.get("checkpoint") == checkpoint else {},
+            test=test,
             error=result.get("error"),
             attempts=trial.user_attrs.get("attempts", 1),
+            details={part: each for part, each in details.items() if each},
         )
 
     def _best(self, values: Mapping[int, float]) -> float | None:
@@ -324,6 +333,20 @@ class Store:
         if not finite:
             return None
         return min(finite) if self.direction is Direction.MINIMIZE else max(finite)
+
+
+def _test(metrics: Metrics, checkpoint: str) -> dict[str, Any]:
+    return {"checkpoint": checkpoint, "metrics": dict(metrics)}
+
+
+def _read_test(family: Mapping[str, Any], number: int, checkpoint: str | None) -> tuple[Metrics, Details]:
+    """Metrics and details of a trial on the test rows, where they are of its present checkpoint."""
+    metrics = family.get(_TEST, {}).get(str(number), {})
+    details = family.get(f"{_TEST_DETAILS}/{number}", {})
+    return (
+        metrics.get("metrics", {}) if metrics.get("checkpoint") == checkpoint else {},
+        details.get(_DETAILS, {}) if details.get("checkpoint") == checkpoint else {},
+    )
 
 
 def _status(trial: FrozenTrial, driven: bool) -> Status:

@@ -42,13 +42,13 @@ def _rank(study: PreparedStudy, store: Store) -> Leaderboard:
 def _score(study: PreparedStudy, store: Store, row: LeaderboardRow) -> None:
     record = store.trial(row.model, row.number)
     try:
-        metrics = score_on_test(study, record)
+        score = score_on_test(study, record)
     except TuningError as error:
         logger.warning("%s has no test score: %s", row.trial, error)
         return
-    finite = {name: value for name, value in metrics.items() if math.isfinite(value)}
+    finite = {name: value for name, value in score.metrics.items() if math.isfinite(value)}
     if record.checkpoint is not None:
-        store.set_test(row.model, row.number, finite, record.checkpoint)
+        store.set_test(row.model, row.number, finite, record.checkpoint, score.details)
 
 
 def _export(study: PreparedStudy, store: Store, row: LeaderboardRow) -> None:

@@ -13,7 +13,7 @@ from tuning.families import Family, load_model
 from tuning.space import build_params
 from tuning.store import TrialRecord
 from tuning.study._setup import PreparedStudy
-from tuning.trial import read_checkpoint, score_test
+from tuning.trial import Score, read_checkpoint, score_test
 
 
 def restore_models(
@@ -60,8 +60,8 @@ def find_family(families: Sequence[Family], name: str) -> Family:
     raise RecordError(f"The record has trials of {name}, which the study file does not know; it has {known}.")
 
 
-def score_on_test(study: PreparedStudy, record: TrialRecord) -> dict[str, float]:
-    """Every metric of a trial's best state on the rows that nothing was fitted or chosen on.
+def score_on_test(study: PreparedStudy, record: TrialRecord) -> Score:
+    """Metrics and details of a trial's best state on the rows that nothing was fitted or chosen on.
 
     Raises:
         CheckpointError: there is no checkpoint, or it is damaged.

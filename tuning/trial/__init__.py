@@ -2,7 +2,7 @@
 
 from tuning.trial._checkpoint import BEST, CHECKPOINTS, Progress, read_checkpoint
 from tuning.trial._loop import TrialLoop
-from tuning.trial._outcome import PREDICTIONS_NAME, mean_outputs, score_test
+from tuning.trial._outcome import PREDICTIONS_NAME, Score, mean_outputs, score_test
 from tuning.trial._spec import FoldRows, Report, TrialSpec
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "FoldRows",
     "Progress",
     "Report",
+    "Score",
     "TrialLoop",
     "TrialSpec",
     "mean_outputs",

@@ -25,7 +25,7 @@ from tuning.trial._checkpoint import (
     read_checkpoint,
     write_checkpoint,
 )
-from tuning.trial._outcome import score_best, write_valid_predictions
+from tuning.trial._outcome import predict_valid, score_train, score_valid, write_valid_predictions
 from tuning.trial._spec import FoldRows, Report, TrialSpec
 
 logger = logging.getLogger(__name__)
@@ -156,7 +156,7 @@ class TrialLoop:
         values = []
         for model, fold in zip(self._models, self._folds, strict=True):
             model.advance()
-            value = self._metric(fold.valid.known_target, model.predict_valid(), fold.valid.weight)
+            value = self._metric.of(fold.valid, model.predict_valid())
             if not math.isfinite(value):
                 raise DivergedError(f"The validation {self._metric.name} is {value}.")
             model.observe(self._metric.to_loss(value))
@@ -221,11 +221,24 @@ class TrialLoop:
         for model in self._models:
             model.restore_best()
         path = write_checkpoint(self._folder, BEST, self._models, progress)
-        write_valid_predictions(self._folder, self._models, self._folds)
-        train, valid = score_best(self._models, self._folds)
-        result = Result(status, progress.best_value, progress.best_iteration, train, valid, error)
+        result = self._score(status, error)
         known = status is Status.COMPLETED
         return self._report(self._relative(path), value_known=known, result=result)
+
+    def _score(self, status: Status, error: str | None) -> Result:
+        """The best state, which the models hold now, on all of the trial's rows."""
+        predictions = predict_valid(self._models, self._folds)
+        write_valid_predictions(self._folder, self._folds, predictions)
+        valid = score_valid(self._folds[0].schema.task, predictions)
+        return Result(
+            status,
+            self._progress.best_value,
+            self._progress.best_iteration,
+            train=score_train(self._models, self._folds),
+            valid=valid.metrics,
+            error=error,
+            details=valid.details,
+        )
 
     def _report(
         self,

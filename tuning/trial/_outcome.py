@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,52 +11,104 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from models import Model, Table
+from models import Model, Table, Task, Windows
 from tuning.data import Fold
-from tuning.metrics import score_all
+from tuning.metrics import Predictions, describe, score_all
 from tuning.trial._spec import FoldRows
 
 PREDICTIONS_NAME = "valid_predictions.parquet"
 
 
-def score_best(
-    models: Sequence[Model[Any]], folds: Sequence[FoldRows]
-) -> tuple[dict[str, float], dict[str, float]]:
-    """Mean over the folds of every metric, on the training and on the validation rows."""
-    train = [_score(model, fold, fold.train) for model, fold in zip(models, folds, strict=True)]
-    valid = [_score(model, fold, fold.valid) for model, fold in zip(models, folds, strict=True)]
-    return _mean(train), _mean(valid)
+@dataclass(frozen=True)
+class Score:
+    """Predictions of rows in numbers.
+
+    Attributes:
+        metrics: every metric that is defined, by name.
+        details: as `tuning.metrics.describe` has them.
+    """
+
+    metrics: dict[str, float]
+    details: dict[str, Any]
 
 
-def write_valid_predictions(folder: Path, models: Sequence[Model[Any]], folds: Sequence[FoldRows]) -> None:
-    """Write the out-of-sample predictions: `fold`, `target`, `output_0`, ... in the order of the rows."""
-    frames = []
-    for number, (model, fold) in enumerate(zip(models, folds, strict=True)):
-        outputs = model.predict(fold.valid)
-        columns = outputs.reshape(len(outputs), -1)  # (n,) or (n, n_classes) -> (n, n_outputs)
-        frame = pd.DataFrame({f"output_{k}": columns[:, k] for k in range(columns.shape[1])})
-        frame.insert(0, "target", fold.valid.target)
-        frame.insert(0, "fold", number)
-        frames.append(frame)
-    pd.concat(frames, ignore_index=True).to_parquet(folder / PREDICTIONS_NAME)
+def predict_valid(models: Sequence[Model[Any]], folds: Sequence[FoldRows]) -> list[Predictions]:
+    """The out-of-sample predictions of each fold, on the original scale."""
+    return [_predict(model, fold.valid) for model, fold in zip(models, folds, strict=True)]
 
 
-def score_test(models: Sequence[Model[Any]], folds: Sequence[Fold]) -> dict[str, float]:
-    """Every metric on the test rows, of the mean of the folds' predictions."""
-    outputs = mean_outputs([m.predict(f.test) for m, f in zip(models, folds, strict=True)])
-    test = folds[0].test
-    return score_all(folds[0].schema.task, test.known_target, outputs, test.weight)
+def score_train(models: Sequence[Model[Any]], folds: Sequence[FoldRows]) -> dict[str, float]:
+    """Mean over the folds of every metric, on the training rows."""
+    task = folds[0].schema.task
+    return _mean(
+        [score_all(task, _predict(model, fold.train)) for model, fold in zip(models, folds, strict=True)]
+    )
+
+
+def score_valid(task: Task, valid: Sequence[Predictions]) -> Score:
+    """Mean over the folds of every metric, and the details of the rows of all folds together."""
+    metrics = _mean([score_all(task, predictions) for predictions in valid])
+    return Score(metrics, describe(task, Predictions.concatenate(valid)))
+
+
+def score_test(models: Sequence[Model[Any]], folds: Sequence[Fold]) -> Score:
+    """The test rows by the mean of the folds' predictions, each on the original scale.
+
+    Every fold's transform puts the same rows on a scale of its own.
+    """
+    tested = [
+        Predictions.of(fold.test, model.predict(fold.test)) for model, fold in zip(models, folds, strict=True)
+    ]
+    predictions = replace(tested[0], y_pred=mean_outputs([each.y_pred for each in tested]))
+    task = folds[0].schema.task
+    return Score(score_all(task, predictions), describe(task, predictions))
 
 
 def mean_outputs(outputs: Sequence[npt.NDArray[np.float64]]) -> npt.NDArray[np.float64]:
-    """Mean over the folds: each (n,) or (n, n_classes) -> the same shape."""
+    """Mean over the folds: each (n,) on the original scale or (n, n_classes) -> the same shape."""
     mean: npt.NDArray[np.float64] = np.mean(np.stack(outputs), axis=0)  # (folds, n, ...) -> (n, ...)
     return mean
 
 
-def _score(model: Model[Any], fold: FoldRows, table: Table) -> dict[str, float]:
-    return score_all(fold.schema.task, table.known_target, model.predict(table), table.weight)
+def write_valid_predictions(folder: Path, folds: Sequence[FoldRows], valid: Sequence[Predictions]) -> None:
+    """Write the out-of-sample predictions, on the original scale, in the order of the rows.
+
+    Columns: `fold`; for forecasts `series`, `origin` (time of the last known value) and `step`; `target`;
+    `output_0`, ...
+    """
+    frames = [
+        _frame(number, fold.valid, predictions)
+        for number, (fold, predictions) in enumerate(zip(folds, valid, strict=True))
+    ]
+    pd.concat(frames, ignore_index=True).to_parquet(folder / PREDICTIONS_NAME)
+
+
+def _frame(number: int, table: Table, predictions: Predictions) -> pd.DataFrame:
+    outputs = predictions.y_pred.reshape(len(predictions), -1)  # (n,) or (n, n_classes) -> (n, n_outputs)
+    return pd.DataFrame(
+        {
+            "fold": np.full(len(predictions), number),
+            **({} if table.windows is None else _window_columns(table.windows)),
+            "target": predictions.y_true,
+            **{f"output_{k}": outputs[:, k] for k in range(outputs.shape[1])},
+        }
+    )
+
+
+def _window_columns(windows: Windows) -> dict[str, npt.NDArray[Any]]:
+    window = windows.window_of_row
+    return {
+        "series": windows.panel.names[windows.series[window]],
+        "origin": windows.panel.times[windows.origin[window]],
+        "step": windows.step_of_row,
+    }
+
+
+def _predict(model: Model[Any], table: Table) -> Predictions:
+    return Predictions.of(table, model.predict(table))
 
 
 def _mean(scores: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    return {name: float(np.mean([score[name] for score in scores])) for name in scores[0]}
+    """Mean of the metrics that every fold has."""
+    common = [name for name in scores[0] if all(name in score for score in scores)]
+    return {name: float(np.mean([score[name] for score in scores])) for name in common}
