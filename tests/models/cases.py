@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass, replace
 from dataclasses import fields as dataclass_fields
+from enum import StrEnum
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from models import Loss, Schema, Table, TargetTransform, Task
+from models import Loss, Schema, Sequences, SequenceSchema, Table, TargetTransform, Task
 
 LEVELS = (4, 9)
+CHANNELS = 3
+VOCABULARY = 6
+LONGEST = 9
 
 Config = dict[str, Any]
 
@@ -41,6 +45,42 @@ def make_problem(task: Task, *, loss: Loss | None = None, n_train: int = 240, n_
     schema = _schema(task, loss, table, n_train)
     train, valid = table.take(slice(0, n_train)), table.take(slice(n_train, n))
     return Problem(schema, read_only(train), read_only(valid))
+
+
+class Inputs(StrEnum):
+    """What the rows of a problem are."""
+
+    FEATURES = "features"
+    STEPS = "steps"
+    CHARACTERS = "characters"
+
+
+def make_sequence_problem(
+    task: Task, inputs: Inputs, *, n_train: int = 240, n_valid: int = 80, longest: int = LONGEST
+) -> Problem:
+    """Sequences of 0 to `longest` steps whose sum tells the target, beside `make_problem`'s features."""
+    features = make_problem(task, n_train=n_train, n_valid=n_valid)
+    rng = np.random.default_rng(11)
+    lengths = rng.integers(0, longest + 1, n_train + n_valid)
+    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    rows = np.repeat(np.arange(len(lengths)), lengths)
+    steps: npt.NDArray[Any]
+    if inputs is Inputs.STEPS:
+        steps = rng.normal(size=(offsets[-1], CHANNELS)).astype(np.float32)
+        signal = np.bincount(rows, steps[:, 0], len(lengths))
+        schema = SequenceSchema(CHANNELS, 0, longest)
+    else:
+        steps = rng.integers(0, VOCABULARY + 1, offsets[-1]).astype(np.int32)
+        signal = np.bincount(rows, (steps == 1) * 1.0 - (steps == 2), len(lengths))
+        schema = SequenceSchema(0, VOCABULARY, longest)
+    sequences, target = Sequences(steps, offsets), _target(task, signal)
+    tables = [
+        read_only(replace(table, target=target[part], sequence=sequences.take(part)))
+        for table, part in zip(
+            (features.train, features.valid), np.split(np.arange(len(lengths)), [n_train]), strict=True
+        )
+    ]
+    return Problem(replace(features.schema, sequence=schema), *tables)
 
 
 def _dense(numeric: npt.NDArray[np.float32], categorical: npt.NDArray[np.int32]) -> npt.NDArray[np.float32]:
@@ -79,11 +119,18 @@ def _schema(task: Task, loss: Loss | None, table: Table, n_train: int) -> Schema
 
 def read_only(table: Table) -> Table:
     """The same rows in arrays that cannot be written to, as they come from shared memory."""
-    for field in dataclass_fields(table):
-        array = getattr(table, field.name)
-        if array is not None:
-            array.setflags(write=False)
+    for array in arrays_of(table):
+        array.setflags(write=False)
     return table
+
+
+def arrays_of(part: Any) -> Iterator[npt.NDArray[Any]]:
+    """Every array in a table and in what it is made of."""
+    if isinstance(part, np.ndarray):
+        yield part
+    elif is_dataclass(part):
+        for field in dataclass_fields(part):
+            yield from arrays_of(getattr(part, field.name))
 
 
 def default_config(space: Mapping[str, Any]) -> Config:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from dataclasses import fields as dataclass_fields
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +16,14 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import yaml
-from cases import Config, Problem, default_config, sampled_configs
+from cases import Config, Problem, arrays_of, default_config, sampled_configs
 
 from models import Model, ModelClass, Params, Table
 from models.errors import CheckpointError, ModelError
 
 BUDGET_FIELDS = ("n_estimators", "iterations", "epochs")
 SMALL_BUDGET = 8
+SMALL_WIDTHS = {"projection_width": 32, "channels": 16, "hidden_size": 16}  # of recurrent networks
 PICKLE_SUFFIXES = (".pkl", ".pickle", ".joblib", ".pt", ".pth", ".bin")
 
 Outputs = npt.NDArray[np.float64]
@@ -38,9 +38,10 @@ class Case:
     problem: Problem
 
     def params(self, config: Config | None = None) -> Params:
-        """Validated hyperparameters on a small budget; None: the default configuration."""
+        """Validated hyperparameters, small in budget and width; None: the default configuration."""
         config = default_config(self.space) if config is None else config
         small = {name: SMALL_BUDGET for name in BUDGET_FIELDS if name in config}
+        small |= {name: width for name, width in SMALL_WIDTHS.items() if name in config}
         return self.model_class.Params(**{**config, **small})
 
     def model(self, seed: int = 0) -> Model[Any]:
@@ -188,8 +189,8 @@ def check_rows_do_not_depend_on_each_other(case: Case, folder: Path) -> None:
 
 def check_inputs_are_not_mutated(case: Case, folder: Path) -> None:
     tables = (case.problem.train, case.problem.valid)
-    arrays = [getattr(t, f.name) for t in tables for f in dataclass_fields(t)]
-    before = [None if array is None else array.copy() for array in arrays]
+    arrays = [array for table in tables for array in arrays_of(table)]
+    before = [array.copy() for array in arrays]
     train(case.model(), 2).predict(case.problem.valid)
     for array, copy in zip(arrays, before, strict=True):
         np.testing.assert_array_equal(array, copy)

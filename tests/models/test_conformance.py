@@ -13,19 +13,31 @@ import search_spaces
 from models import Task, family_names, load_family
 
 sys.path.insert(0, str(Path(__file__).parent))
-from cases import Problem, make_problem
+from cases import Inputs, Problem, make_problem, make_sequence_problem
 from conformance import CHECKS, Case
 
 SPACES = Path(search_spaces.__file__).parent
-CASES = [(name, task) for name in family_names() for task in Task if task in load_family(name).tasks]
+SEQUENCE_TASKS = [(Task.MULTICLASS, Inputs.STEPS), (Task.BINARY, Inputs.CHARACTERS)]
+
+
+def problems_of(name: str) -> list[tuple[Task, Inputs]]:
+    """The tasks of a family, and sequences for those that read them."""
+    family = load_family(name)
+    tasks = [(task, Inputs.FEATURES) for task in Task if task in family.tasks]
+    return tasks + (SEQUENCE_TASKS if family.reads_sequences else [])
+
+
+CASES = [(name, *each) for name in family_names() for each in problems_of(name)]
 
 
 @cache
-def problem(task: Task) -> Problem:
-    return make_problem(task)
+def problem(task: Task, inputs: Inputs) -> Problem:
+    return make_problem(task) if inputs is Inputs.FEATURES else make_sequence_problem(task, inputs)
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__.removeprefix("check_"))
-@pytest.mark.parametrize(("name", "task"), CASES)
-def test_conformance(name: str, task: Task, check: Callable[[Case, Path], None], tmp_path: Path) -> None:
-    check(Case(load_family(name), SPACES / f"{name}.yaml", problem(task)), tmp_path)
+@pytest.mark.parametrize(("name", "task", "inputs"), CASES)
+def test_conformance(
+    name: str, task: Task, inputs: Inputs, check: Callable[[Case, Path], None], tmp_path: Path
+) -> None:
+    check(Case(load_family(name), SPACES / f"{name}.yaml", problem(task, inputs)), tmp_path)
