@@ -7,7 +7,6 @@ import csv
 import gzip
 import hashlib
 import itertools
-import json
 import lzma
 from collections import Counter
 from collections.abc import Callable
@@ -16,7 +15,8 @@ from typing import IO, Any
 
 import pandas as pd
 
-from tuning.data._values import MISSING_TOKENS, is_missing
+from tuning.data._read_json import flattened, read_json, read_lines
+from tuning.data._values import MISSING_TOKENS
 from tuning.errors import DataError
 
 _CSV, _PARQUET, _JSON, _LINES = "csv", "parquet", "json", "json lines"
@@ -44,7 +44,8 @@ def read_frame(path: str | Path, delimiter: str | None = None) -> pd.DataFrame:
 
     The format follows from the suffix: .csv, .tsv, .txt, .data; .parquet, .pq; .json (a list of records or
     an object of columns); .jsonl, .ndjson; text formats also as .gz, .bz2 or .xz. Nested records become
-    columns with dotted names.
+    columns with dotted names. Large JSON files are read record by record, in little more memory than
+    the table takes.
 
     Args:
         path: the file.
@@ -114,12 +115,12 @@ def _encoding(path: Path) -> str:
 def _read(path: Path, delimiter: str | None) -> pd.DataFrame:
     kind = _format(path)
     if kind == _PARQUET:
-        return _flattened(pd.read_parquet(path))
+        return flattened(pd.read_parquet(path))
     encoding = _encoding(path)
     if kind == _CSV:
         return _read_csv(path, delimiter, encoding)
-    with _open_text(path, encoding) as file:
-        return _flattened(_read_lines(file) if kind == _LINES else _read_json(file))
+    read_records = read_lines if kind == _LINES else read_json
+    return read_records(lambda: _open_text(path, encoding))
 
 
 def _read_csv(path: Path, delimiter: str | None, encoding: str) -> pd.DataFrame:
@@ -162,55 +163,6 @@ def _check_head(head: list[list[str]], path: Path) -> None:
     for number, row in enumerate(head[1:], start=2):
         if len(row) > len(header) and any(row[len(header) :]):
             raise DataError(f"{path}: row {number} has {len(row)} fields, the header has {len(header)}.")
-
-
-def _read_json(file: IO[str]) -> pd.DataFrame:
-    """A list of records, an object of columns, an object that wraps one list of records, or JSON lines."""
-    text = file.read()
-    try:
-        value = json.loads(text)
-    except json.JSONDecodeError:
-        return _read_lines(text.splitlines())
-    if isinstance(value, dict):
-        lists = [item for item in value.values() if isinstance(item, list)]
-        if len(lists) == 1 and lists[0] and all(isinstance(item, dict) for item in lists[0]):
-            value = lists[0]
-    if isinstance(value, list):
-        return _from_records(value)
-    if isinstance(value, dict) and all(isinstance(item, list | dict) for item in value.values()):
-        return pd.DataFrame(value)
-    raise ValueError("it is neither a list of records nor an object of columns")
-
-
-def _read_lines(lines: Any) -> pd.DataFrame:
-    return _from_records([json.loads(line) for line in lines if line.strip()])
-
-
-def _from_records(records: list[Any]) -> pd.DataFrame:
-    if not all(isinstance(record, dict) for record in records):
-        raise ValueError("its rows are not records with names and values")
-    return pd.DataFrame(records)
-
-
-def _flattened(frame: pd.DataFrame) -> pd.DataFrame:
-    """Columns of records replaced, in place, by one column per field with a dotted name."""
-    parts: list[pd.DataFrame] = []
-    for name in frame.columns:
-        column = frame[[name]]
-        if _is_nested(column.iloc[:, 0]):
-            records = [value if isinstance(value, dict) else {} for value in column.iloc[:, 0]]
-            inner = pd.DataFrame(records, index=frame.index).add_prefix(f"{name}.")
-            parts.append(_flattened(inner))
-        else:
-            parts.append(column)
-    return pd.concat(parts, axis=1) if parts else frame
-
-
-def _is_nested(column: pd.Series[Any]) -> bool:
-    if column.dtype != object:
-        return False
-    present = [value for value in column if not is_missing(value)]
-    return bool(present) and all(isinstance(value, dict) for value in present)
 
 
 def _checked(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
