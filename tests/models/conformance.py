@@ -17,6 +17,7 @@ import numpy.typing as npt
 import pytest
 import yaml
 from cases import Config, Problem, arrays_of, default_config, sampled_configs
+from series_cases import rows_of_windows, with_another_future
 
 from models import Model, ModelClass, Params, Table
 from models.errors import CheckpointError, ModelError
@@ -125,7 +126,8 @@ def check_loss_falls(case: Case, folder: Path) -> None:
     model = train(case.model(), 1)
     before = loss_of(model.predict(case.problem.train), case.problem.train)
     train(model, model.total_units - 1)
-    assert loss_of(model.predict(case.problem.train), case.problem.train) < before
+    after = loss_of(model.predict(case.problem.train), case.problem.train)
+    assert after < before if case.model_class.learns else after == before
 
 
 def check_same_seed_same_predictions(case: Case, folder: Path) -> None:
@@ -183,8 +185,27 @@ def check_saving_changes_nothing(case: Case, folder: Path) -> None:
 def check_rows_do_not_depend_on_each_other(case: Case, folder: Path) -> None:
     model = train(case.model(), 3)
     everything = model.predict(case.problem.valid)
-    some = model.predict(case.problem.valid.take(slice(5, 12)))
-    np.testing.assert_allclose(some, everything[5:12], rtol=1e-5, atol=1e-6)
+    rows = (
+        np.arange(5, 12) if case.problem.valid.windows is None else rows_of_windows(case.problem.valid, 2, 5)
+    )
+    some = model.predict(case.problem.valid.take(rows))
+    np.testing.assert_allclose(some, everything[rows], rtol=1e-5, atol=1e-6)
+
+
+def check_forecast_does_not_change_when_the_future_does(case: Case, folder: Path) -> None:
+    valid = case.problem.valid
+    if valid.windows is None:
+        return  # only forecasts have a future
+    model = train(case.model(), 2)
+    for window in range(0, len(valid.windows), 7):
+        alone = valid.take(rows_of_windows(valid, window, window + 1))
+        if len(alone) == 0:
+            continue  # a gap over the whole horizon
+        np.testing.assert_array_equal(model.predict(with_another_future(alone)), model.predict(alone))
+
+
+def check_a_baseline_has_no_parameters(case: Case, folder: Path) -> None:
+    assert case.model_class.learns == bool(case.model_class.Params.model_fields)
 
 
 def check_inputs_are_not_mutated(case: Case, folder: Path) -> None:
@@ -203,7 +224,8 @@ def check_restores_best(case: Case, folder: Path) -> None:
     train(model, 2)
     loaded = through_checkpoint(model, case, folder / "checkpoint", bind=False)
     for restored in (model, loaded):
-        assert not np.array_equal(restored.predict(case.problem.valid), best)
+        changed = not np.array_equal(restored.predict(case.problem.valid), best)
+        assert changed is case.model_class.learns
         restored.restore_best()
         np.testing.assert_array_equal(restored.predict(case.problem.valid), best)
     np.testing.assert_allclose(model.predict_valid(), best, rtol=1e-6)

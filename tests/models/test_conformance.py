@@ -15,6 +15,8 @@ from models import Task, family_names, load_family
 sys.path.insert(0, str(Path(__file__).parent))
 from cases import Inputs, Problem, make_problem, make_sequence_problem
 from conformance import CHECKS, Case
+from keys import unread_keys
+from series_cases import make_forecasting_problem
 
 SPACES = Path(search_spaces.__file__).parent
 SEQUENCE_TASKS = [(Task.MULTICLASS, Inputs.STEPS), (Task.BINARY, Inputs.CHARACTERS)]
@@ -32,7 +34,13 @@ CASES = [(name, *each) for name in family_names() for each in problems_of(name)]
 
 @cache
 def problem(task: Task, inputs: Inputs) -> Problem:
+    if task is Task.FORECASTING:
+        return make_forecasting_problem()
     return make_problem(task) if inputs is Inputs.FEATURES else make_sequence_problem(task, inputs)
+
+
+def case(name: str, task: Task, inputs: Inputs) -> Case:
+    return Case(load_family(name), SPACES / f"{name}.yaml", problem(task, inputs))
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__.removeprefix("check_"))
@@ -40,4 +48,9 @@ def problem(task: Task, inputs: Inputs) -> Problem:
 def test_conformance(
     name: str, task: Task, inputs: Inputs, check: Callable[[Case, Path], None], tmp_path: Path
 ) -> None:
-    check(Case(load_family(name), SPACES / f"{name}.yaml", problem(task, inputs)), tmp_path)
+    check(case(name, task, inputs), tmp_path)
+
+
+@pytest.mark.parametrize("name", family_names())
+def test_every_key_is_read(name: str) -> None:
+    assert unread_keys([case(name, *each) for each in problems_of(name)]) == set()
