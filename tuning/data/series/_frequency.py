@@ -51,7 +51,7 @@ def steps_within(stamps: Stamps, series: IntArray) -> IntArray:
     ticks: IntArray = stamps.astype(np.int64)
     steps = np.diff(ticks[order])[np.diff(series[order]) == 0]
     steps = steps[steps > 0]
-    return steps if len(steps) else np.diff(np.unique(ticks))
+    return steps if len(steps) else np.asarray(np.diff(np.sort(pd.unique(ticks))), dtype=np.int64)
 
 
 def most_common(values: npt.NDArray[Any]) -> int:

@@ -61,7 +61,7 @@ def fit_grid(stamps: Stamps, series: IntArray, rows: IntArray, frequency: str | 
     Raises:
         DataError: too few stamps, no such frequency, stamps off its steps, or nearly all steps missing.
     """
-    distinct = len(np.unique(stamps))
+    distinct = pd.Series(stamps).nunique()
     if distinct < 3:
         raise DataError(
             f"data.time: the file has {distinct} distinct time{'s' * (distinct > 1)}, at least 3 are needed "
@@ -104,7 +104,7 @@ def regularity(stamps: Stamps, series: IntArray) -> float:
     """How well stamps fit the grid of their own frequency: share on it, times share of it that is taken."""
     given = ~np.isnat(stamps)
     stamps, series = stamps[given], series[given]
-    if len(np.unique(stamps)) < 2:
+    if pd.Series(stamps).nunique() < 2:
         return 0.0
     positions = _positions(stamps, infer_frequency(stamps, series))
     on_grid = positions != _OFF
@@ -120,8 +120,8 @@ def spans(positions: IntArray, series: IntArray) -> IntArray:
 
 
 def _coverage(positions: IntArray, series: IntArray) -> float:
-    distinct = len(np.unique(np.stack([series, positions], axis=1), axis=0))
-    return distinct / float(spans(positions, series).sum())
+    repeated = pd.MultiIndex.from_arrays([series, positions]).duplicated()
+    return float((~repeated).sum()) / float(spans(positions, series).sum())
 
 
 def _position_steps(positions: IntArray, series: IntArray) -> IntArray:

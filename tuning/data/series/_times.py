@@ -2,31 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from pandas.api import types
 
 from tuning.data import _values
-from tuning.data.series._frequency import MICROSECONDS, Stamps
+from tuning.data.series._frequency import Stamps
+from tuning.data.series._stamps import NOT_A_TIME, best_formats, distinct_stamps, parse_distinct
 from tuning.data.series._time_parts import TimePart, check_parts, compose, read_part, recognise
 from tuning.errors import DataError
 
 IntArray = npt.NDArray[np.int64]
 Regularity = Callable[[Stamps], float]
 
-_UNIX = {"unix seconds": ("s", 1e8), "unix milliseconds": ("ms", 1e11)}
-_QUARTER_FORMAT, _WEEK_FORMAT = "%YQ%q", "%GW%V"
-_QUARTER = r"^(\d{4})[- ]?[Qq]([1-4])$"
-_WEEK = r"^(\d{4})[- ]?[Ww](\d{1,2})$"
-_DIGITS = {4: "%Y", 6: "%Y%m", 8: "%Y%m%d"}
-_MONTH_FORMATS = ("%Y/%m", "%m/%Y", "%m-%Y", "%m.%Y", "%b %Y", "%b-%Y", "%B %Y", "%B-%Y", "%b-%y", "%b %y")
-_SHORT_YEARS = ("%d-%m-%y", "%m-%d-%y", "%d.%m.%y", "%y-%m-%d")
-_LEAST_READABLE = 0.5  # of the rows, for a format to be considered: the others are named to the user
 _ZONE = r"\d(?:Z|[+-]\d{2}:?\d{2})$"
 _HOW_TO_WRITE = "write it as 2014-01-31 or 2014-01-31 13:00"
 
@@ -135,121 +127,46 @@ def _zone_notes(column: pd.Series[Any]) -> tuple[str, ...]:
 
 def parse_stamps(column: pd.Series[Any], format: str) -> Stamps:
     """(n,) datetime64[us] of one column, NaT where missing or not in the format."""
-    codes, distinct = _distinct(column)
-    parsed = np.append(_parse(distinct, format), np.datetime64("NaT", "us"))
-    return parsed[codes]  # code -1, missing, is the last
+    codes, distinct = distinct_stamps(column)
+    return _with_missing(parse_distinct(distinct, format))[codes]
 
 
-def _distinct(column: pd.Series[Any]) -> tuple[IntArray, pd.Series[Any]]:
-    if column.dtype == object:  # lists cannot be told apart by their hash
-        column = column.map(
-            lambda value: str(value) if isinstance(value, list | dict | np.ndarray) else value
-        )
-    codes, distinct = pd.factorize(column, use_na_sentinel=True)
-    return codes, pd.Series(distinct)
-
-
-def _parse(distinct: pd.Series[Any], format: str) -> Stamps:
-    if format in _UNIX:
-        unit, _ = _UNIX[format]
-        ticks: Stamps = np.round(_values.as_numbers(distinct) * MICROSECONDS[unit])
-        stamps = np.nan_to_num(ticks).astype(np.int64).astype("datetime64[us]")
-        return np.where(np.isnan(ticks), np.datetime64("NaT", "us"), stamps)
-    if format in _DIGITS.values():
-        labels = _values.as_labels(distinct)
-        length = next(length for length, name in _DIGITS.items() if name == format)
-        distinct = labels.where(labels.astype("str").str.fullmatch(rf"\d{{{length}}}"), None)
-    elif format == _QUARTER_FORMAT:
-        return _from_pattern(distinct, _QUARTER, lambda year, quarter: (year - 1970) * 12 + (quarter - 1) * 3)
-    elif format == _WEEK_FORMAT:
-        labels = _values.as_labels(distinct).astype("str")
-        distinct = labels.str.replace(_WEEK, r"\1-W\2-1", regex=True)
-        format = "%G-W%V-%u"
-    return _values.as_datetimes(distinct, format).to_numpy("datetime64[us]")
-
-
-def _from_pattern(distinct: pd.Series[Any], pattern: str, months: Callable[[Any, Any], Any]) -> Stamps:
-    parts = _values.as_labels(distinct).astype("str").str.extract(pattern).apply(pd.to_numeric)
-    good = parts.notna().all(axis=1).to_numpy()
-    stamps = np.full(len(distinct), np.datetime64("NaT", "us"))
-    numbers = parts[good].astype(np.int64)
-    stamps[good] = months(numbers[0], numbers[1]).to_numpy().astype("datetime64[M]")
-    return stamps
+def _with_missing(stamps: Stamps) -> Stamps:
+    return np.append(stamps, NOT_A_TIME)  # code -1, missing, is the last
 
 
 def _holds_stamps(column: pd.Series[Any]) -> bool:
     """Whether at least half of the values of a column are dates; years alone are not."""
-    _, distinct = _distinct(column)
-    return any(
-        np.isfinite(_parse(distinct, name).astype("datetime64[us]")).mean() >= _LEAST_READABLE
-        for name in _candidates(distinct)
-        if name != "%Y"
-    )
-
-
-def _candidates(distinct: pd.Series[Any]) -> Iterator[str]:
-    """Formats in which any of the first values is a time."""
-    known = _known_formats(distinct)
-    head = distinct.iloc[:10]
-    return (name for name in known if not np.isnat(_parse(head, name)).all())
-
-
-def _known_formats(distinct: pd.Series[Any]) -> Sequence[str]:
-    if types.is_datetime64_any_dtype(distinct.dtype):
-        return (_values.ISO_FORMAT,)
-    if _are_digits(distinct):
-        return tuple(_DIGITS.values())
-    if _values.is_words(distinct):
-        return (
-            *_values.DATETIME_FORMATS,
-            *_MONTH_FORMATS,
-            *_SHORT_YEARS,
-            _QUARTER_FORMAT,
-            _WEEK_FORMAT,
-        )
-    if types.is_bool_dtype(distinct.dtype):
-        return ()
-    middle = float(np.nanmedian(_values.as_numbers(distinct))) if len(distinct) else 0.0
-    return [name for name, (_, least) in reversed(_UNIX.items()) if least <= middle < least * 100]
-
-
-def _are_digits(distinct: pd.Series[Any]) -> bool:
-    """Whether most values are written as years, or as years with months and days, in digits alone."""
-    if types.is_bool_dtype(distinct.dtype) or not len(distinct):
-        return False
-    labels = _values.as_labels(distinct).dropna().astype("str")
-    return bool(len(labels)) and bool(labels.str.fullmatch(r"\d{4}|\d{6}|\d{8}").mean() >= _LEAST_READABLE)
+    formats = best_formats(distinct_stamps(column)[1])
+    return bool(formats) and formats[0] != "%Y"
 
 
 def _decide_stamps(
     column: pd.Series[Any], regularity: Regularity
 ) -> tuple[TimeColumn, Stamps, tuple[str, ...]]:
-    codes, distinct = _distinct(column)
-    nat = np.datetime64("NaT", "us")
-    read = {name: np.append(_parse(distinct, name), nat) for name in _candidates(distinct)}
-    share = {name: float((~np.isnat(stamps))[codes].mean()) for name, stamps in read.items()}
-    most = max(share.values(), default=0.0)
-    if most < _LEAST_READABLE:
+    codes, distinct = distinct_stamps(column)
+    read = {name: _with_missing(parse_distinct(distinct, name)) for name in best_formats(distinct)}
+    if not read:
         raise _no_times(column)
-    fitting = _without_equals({name: read[name] for name in read if share[name] == most})
-    if len(fitting) == 1:
-        name = next(iter(fitting))
-        return TimeColumn(str(column.name), TimePart.STAMP, name), fitting[name][codes], ()
-    scores = {
-        name: (round(regularity(stamps[codes]), 3), _share_in_order(stamps[codes]))
-        for name, stamps in fitting.items()
-    }
-    best = max(scores, key=lambda name: scores[name])
-    others = " and ".join(name for name in fitting if name != best)
-    note = (
-        f"Times in {str(column.name)!r} are read as {best}, which makes them regular; {others} would fit too."
-    )
-    if scores[best][0] == sorted(score for score, _ in scores.values())[-2]:
-        note = (
-            f"Times in {str(column.name)!r} are read as {best}; {others} would fit too: "
-            "write them as 2014-01-31."
-        )
-    return TimeColumn(str(column.name), TimePart.STAMP, best), fitting[best][codes], (note,)
+    readable = {name: int((~np.isnat(stamps)).sum()) for name, stamps in read.items()}
+    most = max(readable.values())
+    fitting = _without_equals({name: read[name] for name in read if readable[name] == most})
+    best, note = next(iter(fitting)), ""
+    if len(fitting) > 1:
+        best, note = _most_regular({name: fitting[name][codes] for name in fitting}, regularity)
+    notes = (f"Times in {str(column.name)!r} are read as {best}{note}.",) if note else ()
+    return TimeColumn(str(column.name), TimePart.STAMP, best), fitting[best][codes], notes
+
+
+def _most_regular(read: dict[str, Stamps], regularity: Regularity) -> tuple[str, str]:
+    """The format that makes the stamps the most regular or, as regular, the most in order; and why."""
+    regular = {name: round(regularity(stamps), 3) for name, stamps in read.items()}
+    best = max(read, key=lambda name: (regular[name], _share_in_order(read[name])))
+    others = [name for name in read if name != best]
+    would_fit = f"{' and '.join(others)} would fit too"
+    if any(regular[name] == regular[best] for name in others):
+        return best, f", but {would_fit}: write them as 2014-01-31 to be sure"
+    return best, f", which makes them regular ({would_fit})"
 
 
 def _without_equals(read: dict[str, Stamps]) -> dict[str, Stamps]:
