@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from tuning.config import StudyConfig, validate_config
 from tuning.execution.search import FamilySearch
 from tuning.families import Family, resolve_families
 from tuning.metrics import Direction
+from tuning.monitoring import Monitor
 from tuning.session import Session, StudyFolder
 from tuning.store import Result, Status, Store, TrialRecord
 from tuning.trial import FoldRows, Report, TrialLoop, TrialSpec
@@ -91,6 +92,7 @@ class Study:
         clock: Callable[[], float] = time.monotonic,
         gpu_families: Collection[str] = (),
         gpu_slots: int | None = None,
+        monitors: Sequence[Monitor] = (),
     ) -> Session:
         """A new driver: a fresh view of the record, and a session on it."""
         store = self.open_store()
@@ -106,6 +108,7 @@ class Study:
             clock=clock,
             gpu_families=gpu_families,
             gpu_slots=gpu_slots,
+            monitors=monitors,
         )
 
     def drive(self, session: Session, *, slots: int = 1, rows: tuple[FoldRows, ...] = ROWS) -> None:

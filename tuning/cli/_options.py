@@ -37,6 +37,26 @@ GpusPerTrial = Annotated[
     ),
 ]
 
+MONITORING_PANEL = "Where to watch it"
+TensorBoard = Annotated[
+    bool | None,
+    typer.Option(
+        "--tensorboard/--no-tensorboard",
+        help="Write TensorBoard events into the study folder.",
+        rich_help_panel=MONITORING_PANEL,
+        show_default=False,
+    ),
+]
+MLflow = Annotated[
+    str | None,
+    typer.Option(
+        "--mlflow",
+        metavar="URI|none",
+        help="Log every trial to this MLflow server or database (sqlite:///mlflow.db).",
+        rich_help_panel=MONITORING_PANEL,
+    ),
+]
+
 OPTION_NAMES = {
     "name": "--name",
     "data.path": "--data",
@@ -50,6 +70,8 @@ OPTION_NAMES = {
     "search.time_budget_s": "--time-budget",
     "search.seed": "--seed",
     "storage.folder": "--storage",
+    "monitoring.tensorboard": "--tensorboard",
+    "monitoring.mlflow": "--mlflow",
     "address": "--address",
     "resources.max_concurrent": "--max-concurrent",
     "resources.cpus_per_trial": "--cpus-per-trial",

@@ -21,9 +21,11 @@ from tuning.cli._options import (
     CpusPerTrial,
     GpusPerTrial,
     MaxConcurrent,
+    MLflow,
     Quiet,
     Storage,
     StudyName,
+    TensorBoard,
     given,
     number_or_text,
 )
@@ -102,6 +104,8 @@ def run(
     max_concurrent: MaxConcurrent = None,
     cpus_per_trial: CpusPerTrial = None,
     gpus_per_trial: GpusPerTrial = None,
+    tensorboard: TensorBoard = None,
+    mlflow: MLflow = None,
     settings: Annotated[
         list[str] | None,
         typer.Option(
@@ -137,6 +141,8 @@ def run(
             "resources.max_concurrent": max_concurrent,
             "resources.cpus_per_trial": cpus_per_trial,
             "resources.gpus_per_trial": number_or_text(gpus_per_trial),
+            "monitoring.tensorboard": tensorboard,
+            "monitoring.mlflow": mlflow,
         }
     )
     config = _configure(study_file, options, _names(drop), settings or [])
@@ -165,6 +171,8 @@ def resume(
     max_concurrent: MaxConcurrent = None,
     cpus_per_trial: CpusPerTrial = None,
     gpus_per_trial: GpusPerTrial = None,
+    tensorboard: TensorBoard = None,
+    mlflow: MLflow = None,
     storage: Storage = DEFAULT_STORAGE,
     quiet: Quiet = False,
 ) -> None:
@@ -185,6 +193,8 @@ def resume(
             "resources.max_concurrent": max_concurrent,
             "resources.cpus_per_trial": cpus_per_trial,
             "resources.gpus_per_trial": number_or_text(gpus_per_trial),
+            "monitoring.tensorboard": tensorboard,
+            "monitoring.mlflow": mlflow,
         }
     )
     changes: dict[str, Any] = {}

@@ -3,6 +3,7 @@
 from tuning.config._load import apply_settings, read_study_file, set_entry, validate_config
 from tuning.config._study import (
     Address,
+    MonitoringConfig,
     PrunerName,
     PruningConfig,
     ResourceConfig,
@@ -14,6 +15,7 @@ from tuning.config._study import (
 
 __all__ = [
     "Address",
+    "MonitoringConfig",
     "PrunerName",
     "PruningConfig",
     "ResourceConfig",

@@ -111,7 +111,7 @@ def validate_config(
         raise ConfigError(explain(error, place, StudyConfig, given_by)) from error
 
 
-_BOOLEAN_KEYS = frozenset({"data.drop_missing_target"})
+_BOOLEAN_KEYS = frozenset({"monitoring.tensorboard", "data.drop_missing_target"})
 _FREE_SECTIONS = ("spaces.",)
 
 

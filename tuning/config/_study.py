@@ -132,6 +132,24 @@ class StorageConfig(_Section):
     url: str | None = None
 
 
+class MonitoringConfig(_Section):
+    """Where the trials are shown beside the record; nowhere by default, as it costs time.
+
+    Attributes:
+        tensorboard: write event files into `tensorboard/` of the study folder.
+        mlflow: URI of an MLflow tracking server or database (https://, sqlite:///); None or "none": not.
+            `${NAME}` stands for an environment variable.
+    """
+
+    tensorboard: bool = False
+    mlflow: str | None = Field(default=None, min_length=1)
+
+    @field_validator("mlflow", mode="before")
+    @classmethod
+    def _read_none(cls, value: Any) -> Any:
+        return None if value == "none" else value
+
+
 def _check_address(value: str) -> str:
     if value.startswith("ray://"):
         raise ValueError(
@@ -169,6 +187,7 @@ class StudyConfig(_Section):
     pruning: PruningConfig = PruningConfig()
     resources: ResourceConfig = ResourceConfig()
     storage: StorageConfig = StorageConfig()
+    monitoring: MonitoringConfig = MonitoringConfig()
     address: Address = "local"
 
     @field_validator("name")

@@ -29,17 +29,21 @@ def has_password(url: str) -> bool:
     return _PASSWORD.search(_VARIABLE.sub("", url).replace(":@", "@")) is not None
 
 
-def expand_variables(url: str) -> str:
+def expand_variables(url: str, place: str = "storage.url") -> str:
     """The URL with the value of each environment variable that it names as `${NAME}`.
+
+    Args:
+        url: with or without such names.
+        place: entry that it comes from, for messages.
 
     Raises:
         ConfigError: the variable is not set.
     """
-    return _VARIABLE.sub(_value, url)
+    return _VARIABLE.sub(lambda match: _value(match[1], place), url)
 
 
-def _value(match: re.Match[str]) -> str:
-    value = os.environ.get(match[1])
+def _value(name: str, place: str) -> str:
+    value = os.environ.get(name)
     if value is None:
-        raise ConfigError(f"storage.url: the environment variable {match[1]} is not set; export it.")
+        raise ConfigError(f"{place}: the environment variable {name} is not set; export it.")
     return value

@@ -14,6 +14,7 @@ from typing import Any
 
 from tuning.config import StudyConfig
 from tuning.families import Family
+from tuning.monitoring import Monitor
 from tuning.progress import Snapshot
 from tuning.pruning import Pruner, make_pruner
 from tuning.sampling import derive_seed
@@ -38,6 +39,7 @@ class Session:
         metric: name of the metric that is searched on.
         gpu_families: families whose trials take a share of a GPU.
         gpu_slots: such trials at once; None: no limit.
+        monitors: told of every trial, after the record.
         clock: monotonic time in seconds.
     """
 
@@ -53,6 +55,7 @@ class Session:
         metric: str = "value",
         gpu_families: Collection[str] = (),
         gpu_slots: int | None = None,
+        monitors: Sequence[Monitor] = (),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._config = config
@@ -62,6 +65,7 @@ class Session:
         self._metric = metric
         self._gpu_families = frozenset(gpu_families)
         self._gpu_slots = gpu_slots
+        self._monitors = monitors
         self._clock = clock
         self._states = {
             family.name: FamilyState(
@@ -175,6 +179,8 @@ class Session:
         self._live[spec.id] = spec
         self._states[spec.model].begin(spec.number, self._clock())
         self._started += 1
+        for monitor in self._monitors:
+            monitor.start(spec)
         return spec
 
     def place(self, spec: TrialSpec, placement: Placement) -> None:
@@ -193,6 +199,8 @@ class Session:
         if report.value is not None:
             value = self._store.report(spec.model, spec.number, report.iteration, report.value)
             prune = state.report(spec.number, report.iteration, value)
+            for monitor in self._monitors:
+                monitor.report(spec, report)
         if report.result is not None:
             self._finish(spec, report.result, report)
         elif prune:
@@ -250,6 +258,10 @@ class Session:
         if result.status in (Status.COMPLETED, Status.DIVERGED):
             shutil.rmtree(self._folder.trial(spec.id) / CHECKPOINTS, ignore_errors=True)
         self._release(spec)
+        if self._monitors:
+            record = self._store.trial(spec.model, spec.number)
+            for monitor in self._monitors:
+                monitor.end(record)
 
     def _take_over(self, state: FamilyState) -> None:
         name = state.family.name

@@ -61,5 +61,6 @@ class StudyFile(BaseModel):
     def write(self, folder: StudyFolder) -> None:
         """Write the study file; one that holds a password is its owner's alone to read."""
         folder.write_study(self.model_dump(mode="json"))
-        if self.config.storage.url is not None and has_password(self.config.storage.url):
+        urls = (self.config.storage.url, self.config.monitoring.mlflow)
+        if any(url is not None and has_password(url) for url in urls):
             folder.study_file.chmod(0o600)

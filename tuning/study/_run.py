@@ -12,6 +12,7 @@ import optuna
 from tuning.execution import WorkerContext, plan_shares, ray_cluster, run_session
 from tuning.execution.search import FamilySearch
 from tuning.leaderboard import Leaderboard
+from tuning.monitoring import FollowedStudy, Monitor, open_monitors
 from tuning.progress import NullView, View
 from tuning.session import Session
 from tuning.store import DriverLock, Store, drop_torn_line
@@ -62,6 +63,7 @@ def run_study(
         DriverLock(study.folder.root),
         _quiet_optuna(),
         _open_record(study) as store,
+        open_monitors(study.header.config.monitoring, _followed(study)) as monitors,
         # Saving loads libraries for seconds; they are saved while Ray and its workers start.
         ThreadPoolExecutor(max_workers=1) as pool,
     ):
@@ -71,9 +73,11 @@ def run_study(
             store,
             next_budget_s(store.runs(), budget_s, new_budget=new_time_budget, more_trials=new_trials),
         )
-        session, interrupted = _tune(study, store, view or NullView(), clock)
+        _catch_up(monitors, store)
+        session, interrupted = _tune(study, store, view or NullView(), clock, monitors)
         saved.result()
         leaderboard = conclude(study, store)
+        _catch_up(monitors, store)
         clock.end()
     nothing_done = session.started == 0 and not interrupted
     return Outcome(leaderboard, interrupted, NOTHING_LEFT if nothing_done else None)
@@ -101,7 +105,22 @@ def _quiet_optuna() -> Iterator[None]:
         optuna.logging.set_verbosity(level)
 
 
-def _tune(study: PreparedStudy, store: Store, view: View, clock: RunClock) -> tuple[Session, bool]:
+def _followed(study: PreparedStudy) -> FollowedStudy:
+    header = study.header
+    return FollowedStudy(header.config.name, header.metric, header.created_at, study.folder.root)
+
+
+def _catch_up(monitors: Sequence[Monitor], store: Store) -> None:
+    """Have the monitors show what the record holds; nothing runs now."""
+    if monitors:
+        records = store.trials(driven=False)
+        for monitor in monitors:
+            monitor.catch_up(records)
+
+
+def _tune(
+    study: PreparedStudy, store: Store, view: View, clock: RunClock, monitors: Sequence[Monitor]
+) -> tuple[Session, bool]:
     """Run the study's trials on Ray; the session at its end, and whether a signal ended it."""
     header, folder = study.header, study.folder
     config = header.config
@@ -119,6 +138,7 @@ def _tune(study: PreparedStudy, store: Store, view: View, clock: RunClock) -> tu
             metric=header.metric,
             gpu_families=gpu_families,
             gpu_slots=shares.gpu_slots,
+            monitors=monitors,
         )
         if clock.left_s is not None:
             session.set_time_budget(clock.left_s)

@@ -19,6 +19,7 @@ from tuning.data import PreparedData, fingerprint, prepare, read_frame
 from tuning.errors import DataError, InputError
 from tuning.families import Family, resolve_families
 from tuning.metrics import Direction
+from tuning.monitoring import check_monitoring
 from tuning.session import StudyFolder
 from tuning.store import DriverLock, Store
 from tuning.study._file import StudyFile
@@ -99,6 +100,7 @@ def set_up(config: StudyConfig) -> PreparedStudy:
     config = _with_absolute_paths(_with_a_limit(config))
     data = _prepare(config, splits=None)
     families = resolve_families(config.models, data.task, config.spaces)
+    check_monitoring(config.monitoring)
     folder.create()
     families = _keep_model_files(families, folder)
     header = StudyHeader(
@@ -176,6 +178,7 @@ def take_up(
     _check_fingerprint(header, name)
     _check_checkpoints(header, folder)
     changed = _changed(header, changes, models, given_by)
+    check_monitoring(changed.config.monitoring)
     data = _prepare(header.config, splits=pd.read_parquet(folder.splits_file))
     if changed != header:
         with DriverLock(folder.root):

@@ -34,6 +34,8 @@ _PLACES = {
     "pruner": "pruning.pruner",
     "storage": "storage.folder",
     "max_concurrent": "resources.max_concurrent",
+    "tensorboard": "monitoring.tensorboard",
+    "mlflow": "monitoring.mlflow",
 }
 
 
