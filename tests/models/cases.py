@@ -135,14 +135,14 @@ def arrays_of(part: Any) -> Iterator[npt.NDArray[Any]]:
 
 def default_config(space: Mapping[str, Any]) -> Config:
     """The configuration of the first trial."""
-    return _active(space, {name: spec["default"] for name, spec in space["parameters"].items()})
+    return active_config(space, {name: spec["default"] for name, spec in space["parameters"].items()})
 
 
 def sampled_configs(space: Mapping[str, Any], count: int) -> Iterator[Config]:
     """`count` random configurations, conditional parameters only where they are active."""
     rng = np.random.default_rng(0)
     for _ in range(count):
-        yield _active(space, {name: _draw(rng, spec) for name, spec in space["parameters"].items()})
+        yield active_config(space, {name: _draw(rng, spec) for name, spec in space["parameters"].items()})
 
 
 def _draw(rng: np.random.Generator, spec: Mapping[str, Any]) -> Any:
@@ -159,8 +159,10 @@ def _draw(rng: np.random.Generator, spec: Mapping[str, Any]) -> Any:
     return round(value) if spec["type"] == "int" else value
 
 
-def _active(space: Mapping[str, Any], values: Config) -> Config:
-    kept = {n: v for n, v in values.items() if _is_active(space["parameters"][n].get("when", {}), values)}
+def active_config(space: Mapping[str, Any], values: Config) -> Config:
+    """The fixed values (or those given in their place), and the parameters whose conditions hold."""
+    parameters = space["parameters"]
+    kept = {n: v for n, v in values.items() if _is_active(parameters.get(n, {}).get("when", {}), values)}
     return {**(space.get("fixed") or {}), **kept}
 
 

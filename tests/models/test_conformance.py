@@ -11,6 +11,7 @@ import pytest
 
 import search_spaces
 from models import Task, family_names, load_family
+from models.linear_gd import LinearGD
 
 sys.path.insert(0, str(Path(__file__).parent))
 from cases import Inputs, Problem, make_problem, make_sequence_problem
@@ -54,3 +55,11 @@ def test_conformance(
 @pytest.mark.parametrize("name", family_names())
 def test_every_key_is_read(name: str) -> None:
     assert unread_keys([case(name, *each) for each in problems_of(name)]) == set()
+
+
+def test_a_key_that_nothing_reads_is_found() -> None:
+    class Hasty(LinearGD):
+        max_steps_per_epoch = None
+
+    features = problem(Task.REGRESSION, Inputs.FEATURES)
+    assert unread_keys([Case(Hasty, SPACES / "linear_gd.yaml", features)]) == {"steps_per_epoch"}
