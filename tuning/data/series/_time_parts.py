@@ -116,8 +116,8 @@ def _evident(
 
 
 def is_time_part(name: str) -> bool:
-    """Whether a column is of the time, by its name."""
-    return _named_part(name) is not None
+    """Whether a column is of the time, by its name of more than a letter."""
+    return len(name) > 1 and _named_part(name) is not None
 
 
 def _named_part(name: str) -> TimePart | None:
@@ -153,14 +153,14 @@ def check_parts(parts: Sequence[TimePart]) -> None:
     repeated = [part for part in parts if parts.count(part) > 1]
     if repeated:
         raise DataError(f"data.time: two of the columns are the {repeated[0]} of the time: name one of them.")
-    for part in parts:
-        if part in _NEEDS and not _NEEDS[part] & set(parts):
-            wanted = " or ".join("date" if one is TimePart.STAMP else one for one in sorted(_NEEDS[part]))
-            raise DataError(f"data.time: a column of the {part} needs one of the {wanted} beside it: add it.")
     if TimePart.STAMP in parts and set(parts) & {TimePart.YEAR, TimePart.MONTH, TimePart.DAY}:
         raise DataError(
             "data.time: one of the columns holds dates, which year, month and day repeat: leave them out."
         )
+    for part in parts:
+        if part in _NEEDS and not _NEEDS[part] & set(parts):
+            wanted = " or ".join("date" if one is TimePart.STAMP else one for one in sorted(_NEEDS[part]))
+            raise DataError(f"data.time: a column of the {part} needs one of the {wanted} beside it: add it.")
 
 
 def read_part(column: pd.Series[Any], part: TimePart, format: str) -> FloatArray:
