@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tuning.data import fingerprint, read_frame
+from tuning.data import _read_json, fingerprint, read_frame
 from tuning.errors import DataError
 
 TABLE = pd.DataFrame({"a": [1, 2, 3], "b": [0.1, None, 1e-3], "c": ["x", "y z", "é"]})
@@ -127,3 +127,91 @@ def test_fingerprint_is_of_the_content(tmp_path: Path) -> None:
     assert fingerprint(first) == fingerprint(second) == hashlib.sha256(content).hexdigest()
     with pytest.raises(DataError, match="cannot be read"):
         fingerprint(tmp_path / "absent.csv")
+
+
+def nested_records(n: int = 23) -> list[dict[str, object]]:
+    """Records whose types, fields and gaps differ from the first to the last."""
+    records: list[dict[str, object]] = []
+    for k in range(n):
+        record: dict[str, object] = {
+            "id": k,
+            "mixed": k if k < 15 else k + 0.5,
+            "dns": {"ttl": k * 1.5, "flags": {"open": k % 2 == 0, "note": None if k < 9 else f"n{k}"}},
+            "late": None if k < 12 else {"seen": k},
+            "steps": [[k, 1.5], [2.0, k / 7]][: 1 + k % 2],
+            "empty": None,
+        }
+        if k > 17:
+            record["dns"] = {"ttl": 1.0, "extra": "é", "flags": {"open": True, "note": "x"}}
+            record["new"] = k
+        records.append(record)
+    return records
+
+
+def streamed(path: Path, monkeypatch: pytest.MonkeyPatch) -> pd.DataFrame:
+    """The file as read in parts of 4 records, with no way to read it at once."""
+    monkeypatch.setattr(_read_json, "STREAMED_CHARACTERS", 10)
+    monkeypatch.setattr(_read_json, "_RECORDS_PER_CHUNK", 4)
+    monkeypatch.setattr(_read_json, "_whole_text", lambda open_text: pytest.fail("read at once"))
+    return read_frame(path)
+
+
+@pytest.mark.parametrize("shape", ["list", "wrapped", "lines"])
+@pytest.mark.parametrize("suffix", ["", ".gz"])
+def test_large_json_is_streamed_to_the_same_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shape: str, suffix: str
+) -> None:
+    records = nested_records()
+    text = {
+        "list": json.dumps(records),
+        "wrapped": json.dumps({"version": 1, "meta": {"list": [1]}, "data": records}),
+        "lines": "\n".join(map(json.dumps, records)),
+    }[shape]
+    content = gzip.compress(text.encode()) if suffix else text
+    path = write(tmp_path / f"t.{'jsonl' if shape == 'lines' else 'json'}{suffix}", content)
+    whole, parts = read_frame(path), streamed(path, monkeypatch)
+    assert list(parts.columns) == list(whole.columns)
+    assert [np.asarray(v).tolist() for v in parts["steps"]] == [
+        np.asarray(v).tolist() for v in whole["steps"]
+    ]
+    plain = [name for name in whole if name not in ("steps", "empty")]
+    assert parts["empty"].isna().all()
+    pd.testing.assert_frame_equal(parts[plain], whole[plain])
+
+
+def test_streamed_lists_of_numbers_are_arrays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write(tmp_path / "t.json", json.dumps([{"v": [0.5, k], "w": ["a"]} for k in range(9)]))
+    frame = streamed(path, monkeypatch)
+    assert all(isinstance(value, np.ndarray) for value in frame["v"])
+    assert frame["w"].tolist() == [["a"]] * 9
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        '[{"a": 1}, {"a": NaN}, {"a": 3}]',
+        '[{"a": 1}, {"a": 123456789012345678901234567890}]',
+        '{"a": [1, 2, 3], "b": [1, 2, 3]}',
+        '{"a": [{"x": 1}], "b": [{"x": 2}]}',
+        '{"a": 1}\n{"a": 2}\n',
+        '[{"a": {"b": 1}}, {"a": {"b": 1}}, {"a": 3}]',
+    ],
+)
+def test_large_json_that_cannot_be_streamed_is_read_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str
+) -> None:
+    path = write(tmp_path / "t.json", content)
+    whole = read_frame(path)
+    monkeypatch.setattr(_read_json, "STREAMED_CHARACTERS", 5)
+    monkeypatch.setattr(_read_json, "_RECORDS_PER_CHUNK", 2)
+    pd.testing.assert_frame_equal(read_frame(path), whole)
+
+
+@pytest.mark.parametrize(
+    "content", ['[{"a": 1}, {"a": 2}', "[1, 2, 3, 4, 5, 6]", '{"a": 1, "b": 2, "c": 3}', "[]"]
+)
+def test_damaged_large_json_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str) -> None:
+    path = write(tmp_path / "t.json", content)
+    monkeypatch.setattr(_read_json, "STREAMED_CHARACTERS", 1)
+    with pytest.raises(DataError):
+        read_frame(path)

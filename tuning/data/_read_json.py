@@ -199,7 +199,7 @@ def _joined(chunks: list[pd.DataFrame]) -> pd.DataFrame:
     if parents & known:
         raise _UnlikeChunksError
     joined = pd.concat(filled, ignore_index=True, sort=False)
-    return joined.reindex(columns=_siblings_together([name for name in names if name not in parents]))
+    return joined.reindex(columns=[name for name in _siblings_together(names) if name not in parents])
 
 
 def _paths(name: str) -> list[str]:

@@ -56,9 +56,10 @@ def step_format(
     present = [value for value in column if not is_missing(value)]
     arrays = [array for value in present if (array := read_array(value)) is not None]
     shapes = {array.shape for array in arrays if array.size}
-    if len(arrays) < max(1.0, share * len(present)) or len({len(shape) for shape in shapes}) != 1:
+    dimensions = {len(shape) for shape in shapes}
+    if len(arrays) < max(1.0, share * len(present)) or len(dimensions) > 1:
         return None
-    if len(next(iter(shapes))) == 1:
+    if dimensions <= {1}:  # of no steps at all, too
         return StepFormat(1, SequenceLayout.STEPS_FIRST)
     return _nested_format(shapes, layout)
 
