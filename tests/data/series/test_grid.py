@@ -160,3 +160,21 @@ def test_series_share_one_grid() -> None:
     assert history.names == ("b", "a")
     assert history.rows.tolist() == [[0, 1, 2, 3, -1, -1], [-1, -1, 4, 5, 6, 7]]
     assert read(frame, series="s").notes == ()  # steps before and after a series are no gaps
+
+
+def test_a_time_far_from_all_others_is_named() -> None:
+    times = [*pd.date_range("2020-01-01", periods=9), pd.Timestamp("2200-01-10")]
+    message = refusal(of_times(times))
+    assert message.endswith("row 11 (2200-01-10) lies far from all others, correct or delete it.")
+
+
+def test_local_days_with_a_time_zone() -> None:
+    days = pd.date_range("2020-03-20", periods=20, tz="Europe/Prague")
+    message = refusal(of_times([day.isoformat() for day in days]))
+    assert "by an hour" in message
+    assert message.endswith("as local days are in UTC: give the dates without a time zone.")
+
+
+def test_days_at_one_time_of_the_day() -> None:
+    times = pd.date_range("2020-01-03 09:00", periods=20, freq="B")
+    assert read(of_times(times)).history.times.equals(times.as_unit("us"))

@@ -197,6 +197,7 @@ def test_a_series_without_targets_is_left_out() -> None:
         ({"target": "z"}, "data.target: there is no column 'z': choose from 't', 'y', 'x'."),
         ({"roles": {"w": "known"}}, "data.roles: there is no column 'w': choose from 't', 'y', 'x'."),
         ({"target": "t"}, "data.target: 't' is a column of the time as well: name another one."),
+        ({"time": "t,t"}, "data.time: 't' is named twice: name it once."),
         ({"series": "t"}, "data.series: 't' is a column of the time as well: name another one."),
         ({"roles": {"y": "drop"}}, "data.roles: 'y' is the target, it cannot have the role drop as well."),
         (

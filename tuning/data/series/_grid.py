@@ -72,7 +72,7 @@ def fit_grid(stamps: Stamps, series: IntArray, rows: IntArray, frequency: str | 
     positions = _positions(stamps, alias)
     _refuse_off_grid(stamps, rows, positions, alias, inferred)
     _refuse_shared_steps(stamps, series, rows, positions, alias)
-    _refuse_empty(stamps, series, positions, alias, inferred)
+    _refuse_empty(stamps, series, rows, positions, alias, inferred)
     return _grid(stamps, series, positions, alias)
 
 
@@ -198,10 +198,21 @@ def _refuse_off_grid(stamps: Stamps, rows: IntArray, positions: IntArray, alias:
             f"data.frequency: {place} is off the steps of {alias}{others}: the times fit {inferred}, use "
             f"--set data.frequency={inferred}."
         )
+    if _are_local_days(stamps):
+        raise DataError(
+            f"data.time: {place} is off the steps of {alias} by an hour{others}, as local days are in UTC: "
+            "give the dates without a time zone."
+        )
     raise DataError(
         f"data.time: {place} is off the steps of {alias} that most rows keep{others}: correct it, give the "
         "step by --set data.frequency=..., or aggregate the rows to regular steps first."
     )
+
+
+def _are_local_days(stamps: Stamps) -> bool:
+    """Whether there are two times of the day, an hour apart, as midnight has in UTC over a year."""
+    hours = pd.unique(stamps.astype(np.int64) % DAY)
+    return len(hours) == 2 and abs(int(hours[0]) - int(hours[1])) == MICROSECONDS["h"]
 
 
 def _refuse_shared_steps(
@@ -219,17 +230,33 @@ def _refuse_shared_steps(
         )
 
 
-def _refuse_empty(stamps: Stamps, series: IntArray, positions: IntArray, alias: str, inferred: str) -> None:
+def _refuse_empty(
+    stamps: Stamps, series: IntArray, rows: IntArray, positions: IntArray, alias: str, inferred: str
+) -> None:
     steps = int(spans(positions, series).sum())
     if len(positions) >= _LEAST_COVERAGE * steps:
         return
     missing = f"{steps - len(positions):,} of {steps:,} steps of {alias} have no row"
     if alias != inferred and len(positions) >= _LEAST_COVERAGE * _steps_of(stamps, series, inferred):
         raise DataError(f"data.frequency: {missing}: the times fit --set data.frequency={inferred}.")
+    lonely = _lonely(stamps)
+    if lonely is not None:
+        place = _place(stamps, rows, lonely)
+        raise DataError(f"data.time: {missing}: {place} lies far from all others, correct or delete it.")
     raise DataError(
         f"data.time: {missing}: aggregate the rows to a coarser step first, such as "
         f"{_coarser(stamps, series, len(positions))}, and give it by --set data.frequency."
     )
+
+
+def _lonely(stamps: Stamps) -> int | None:
+    """The first or the last time, where the gap beside it is most of the whole time."""
+    order = np.argsort(stamps, kind="stable")
+    gaps = np.diff(stamps[order].astype(np.int64))
+    if 2 * gaps.max() < gaps.sum():
+        return None
+    widest = int(gaps.argmax())
+    return int(order[0]) if widest == 0 else int(order[-1]) if widest == len(gaps) - 1 else None
 
 
 def _steps_of(stamps: Stamps, series: IntArray, alias: str) -> int:

@@ -302,6 +302,10 @@ def _check_columns(frame: pd.DataFrame, data: DataConfig) -> None:
     for name in data.series:
         _check_column(frame, name, "data.series")
     _check_column(frame, data.target, "data.target")
+    for place, names in (("data.time", data.time), ("data.series", data.series)):
+        twice = [name for name in names if names.count(name) > 1]
+        if twice:
+            raise DataError(f"{place}: {twice[0]!r} is named twice: name it once.")
     used = {**dict.fromkeys(data.time, "time"), **dict.fromkeys(data.series, "series")}
     if data.target in used:
         raise DataError(
