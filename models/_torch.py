@@ -52,7 +52,9 @@ class TorchParams(Params):
         gradient_clip: largest norm of the whole gradient; None: not clipped.
         plateau_factor: what the learning rate is multiplied by on a plateau of the validation loss.
         plateau_patience: epochs without improvement that make a plateau; None: a constant rate.
-        mixed_precision: half-precision forward and backward passes on a GPU (never on a CPU).
+        mixed_precision: half-precision forward and backward passes on a GPU, and on a CPU that
+            multiplies in bfloat16 where the family says that it pays (`half_pays_on_cpu`). Weights,
+            optimizer and predictions stay in single precision.
     """
 
     epochs: PositiveInt
@@ -112,7 +114,7 @@ class TorchModel(Model[TorchParamsT]):
             self.network = self.build(schema, params).to(self._device)
         self.optimizer = self.build_optimizer()
         self._scheduler = self._build_scheduler()
-        self._half = _half_precision(self._device) if params.mixed_precision else None
+        self._half = self._half_precision() if params.mixed_precision else None
         self._scaler = torch.amp.GradScaler(self._device.type, enabled=self._half is torch.float16)
         self._best: dict[str, Tensor] = {}
         self._watch = LossWatch()
@@ -180,6 +182,11 @@ class TorchModel(Model[TorchParamsT]):
     def max_steps_per_epoch(self) -> int | None:
         """Steps after which an epoch ends even if rows are left; None: every epoch sees every row."""
         return None
+
+    @property
+    def half_pays_on_cpu(self) -> bool:
+        """Whether a step is faster in bfloat16 on a CPU that multiplies in it."""
+        return False
 
     # The contract of `Model`.
 
@@ -263,6 +270,13 @@ class TorchModel(Model[TorchParamsT]):
         if self.params.gradient_clip is not None:
             self._scaler.unscale_(self.optimizer)
             nn.utils.clip_grad_norm_(self.network.parameters(), self.params.gradient_clip, foreach=True)
+
+    def _half_precision(self) -> torch.dtype | None:
+        """bfloat16 where the device computes in it (no loss scaling needed), float16 on older GPUs."""
+        if self._device.type == "cuda":
+            major, _ = torch.cuda.get_device_capability(self._device)
+            return torch.bfloat16 if major >= 8 else torch.float16
+        return torch.bfloat16 if self.half_pays_on_cpu and _multiplies_in_bfloat16() else None
 
     def _autocast(self) -> AbstractContextManager[Any]:
         if self._half is None:
@@ -364,12 +378,9 @@ class TorchModel(Model[TorchParamsT]):
             self._scaler.load_state_dict(state.scaler)
 
 
-def _half_precision(device: torch.device) -> torch.dtype | None:
-    """bfloat16 where the GPU computes in it (no loss scaling needed), float16 on older ones."""
-    if device.type != "cuda":
-        return None
-    major, _ = torch.cuda.get_device_capability(device)
-    return torch.bfloat16 if major >= 8 else torch.float16
+def _multiplies_in_bfloat16() -> bool:
+    """Whether the CPU has instructions for it; emulated, it is slower than single precision."""
+    return torch.cpu._is_avx512_bf16_supported()
 
 
 def _is_divergence(watch: LossWatch) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -146,3 +147,55 @@ def test_unknown_categories_have_a_vector_of_their_own() -> None:
 def test_a_table_without_columns_is_refused() -> None:
     with pytest.raises(ModelError, match="at least one"):
         DualPath(default_params(), make_schema())
+
+
+def trained_dtype(model: DualPath) -> torch.dtype:
+    """The type that the embedding path's first product comes out in while training."""
+    seen = []
+    hook = model.network.embedding[0].register_forward_hook(lambda layer, x, out: seen.append(out.dtype))
+    model.advance()
+    hook.remove()
+    return seen[0]
+
+
+@pytest.mark.parametrize(
+    ("in_hardware", "changes", "expected"),
+    [
+        (True, {}, torch.bfloat16),
+        (True, {"width": 0.25}, torch.float32),
+        (True, {"mixed_precision": False}, torch.float32),
+        (False, {}, torch.float32),
+    ],
+    ids=["large steps", "small steps", "switched off", "no instructions"],
+)
+def test_bfloat16_is_for_large_steps_on_cpus_that_have_it(
+    monkeypatch: pytest.MonkeyPatch, in_hardware: bool, changes: dict[str, Any], expected: torch.dtype
+) -> None:
+    monkeypatch.setattr("models._torch._multiplies_in_bfloat16", lambda: in_hardware)
+    schema = make_schema(numeric=5, embedding=12)
+    model = DualPath(default_params(**changes), schema)
+    model.bind(make_table(schema), make_table(schema, 60, seed=1))
+    assert trained_dtype(model) is expected
+
+
+def test_bfloat16_learns_keeps_single_precision_weights_and_resumes_exactly(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("models._torch._multiplies_in_bfloat16", lambda: True)
+    schema = make_schema(numeric=5, embedding=12)
+    train, valid = make_table(schema, 600), make_table(schema, 200, seed=1)
+    unbroken, resumed = (DualPath(default_params(batch_size=128), schema) for _ in range(2))
+    for model in (unbroken, resumed):
+        model.bind(train, valid)
+    for _ in range(4):
+        unbroken.advance()
+    unbroken.save(tmp_path)
+    resumed.load(tmp_path)
+    for model in (unbroken, resumed):
+        for _ in range(4):
+            assert trained_dtype(model) is torch.bfloat16
+    assert {weight.dtype for weight in unbroken.network.parameters()} == {torch.float32}
+    outputs = unbroken.predict_valid()
+    np.testing.assert_array_equal(resumed.predict_valid(), outputs)
+    constant = np.abs(valid.target - np.median(train.target)).mean()
+    assert np.abs(outputs - valid.target).mean() < 0.8 * constant
