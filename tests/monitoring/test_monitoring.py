@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import pickle
 import sys
 import threading
 import time
@@ -267,6 +268,13 @@ def test_a_monitor_is_told_after_the_record(tmp_path: Path) -> None:
     study.drive(study.begin(monitors=[told]))
     assert told.calls.count("start") == told.calls.count("end") == 3
     assert told.calls.count("report") == sum(len(record.values) for record in study.records())
+
+
+def test_a_session_with_monitors_can_be_put_into_a_snapshot(tmp_path: Path) -> None:
+    study = Study(tmp_path, **NO_TRIALS)
+    with open_monitors(TENSORBOARD, followed(study)) as monitors:
+        study.drive(study.begin(monitors=monitors))
+        assert b"Background" in pickle.dumps(monitors)
 
 
 def test_a_broken_monitor_costs_one_warning_and_no_result(

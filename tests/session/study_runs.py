@@ -69,6 +69,8 @@ class Clock:
 class Study:
     """A study folder, and sessions on it one after another, as runs of a driver are."""
 
+    metric = RMSE
+
     def __init__(self, storage: Path, families: tuple[Family, ...] = (), **sections: Any) -> None:
         raw = {
             "name": "demo",
@@ -125,7 +127,12 @@ class Study:
         while not session.is_over():
             while len(live) < slots and (spec := session.next_trial()) is not None:
                 loop = TrialLoop(
-                    spec, models[spec.model], rows, RMSE, self.folder.root, should_stop=stop_file.exists
+                    spec,
+                    models[spec.model],
+                    rows,
+                    self.metric,
+                    self.folder.root,
+                    should_stop=stop_file.exists,
                 )
                 live[spec.id] = (spec, loop)
             for name, (spec, loop) in list(live.items()):

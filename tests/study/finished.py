@@ -64,6 +64,7 @@ class Run:
         """Run the trials; after so many reports ask them to stop."""
         driver = Driver.__new__(Driver)
         driver.families, driver.folder = self.study.header.families, self.study.folder
+        driver.metric = self.study.data.metric
         rows = tuple(FoldRows(fold.schema, fold.train, fold.valid) for fold in self.study.data.folds)
         for count, _ in enumerate(driver.reports(self.session, rows=rows), 1):
             if count == stop_after:

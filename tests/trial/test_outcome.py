@@ -72,12 +72,13 @@ def test_forecasts_are_scored_and_kept_on_the_original_scale(tmp_path: Path) -> 
     assert result.value == pytest.approx(np.mean([1, 2, 1, 2, 3]))
     assert result.valid["mase"] == pytest.approx(result.value)
     assert result.train["mase"] == pytest.approx(21 / 11)
-    assert list(predictions) == ["fold", "series", "origin", "step", "target", "output_0"]
+    assert list(predictions) == ["fold", "series", "origin", "step", "time", "target", "output_0"]
     south = predictions.query("fold == 1 and series == 'south'")
     assert south["target"].tolist() == [116.0, 118.0, 120.0]
     assert south["output_0"].tolist() == [114.0] * 3
     assert south["step"].tolist() == [1, 2, 3]
     assert set(south["origin"]) == {pd.Timestamp("2024-01-08")}
+    assert list(south["time"].dt.day) == [9, 10, 11]
 
 
 def test_details_of_forecasts_are_of_all_folds_together(tmp_path: Path) -> None:

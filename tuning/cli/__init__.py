@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from tuning.cli import _look, _predict, _run
+from tuning.cli import _look, _predict, _run, _show
 from tuning.errors import InputError, TuningError
 
 _HELP = (
@@ -30,7 +30,7 @@ app.command("resume")(_run.resume)
 app.command("leaderboard")(_look.leaderboard)
 app.command("predict")(_predict.predict)
 app.command("audit")(_look.audit_study)
-app.command("show")(_look.show)
+app.command("show")(_show.show)
 app.command("list")(_look.list_studies)
 app.command("models")(_look.models)
 app.command("doctor")(_look.doctor)

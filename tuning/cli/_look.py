@@ -1,4 +1,4 @@
-"""`tuning leaderboard`, `list`, `show`, `models`, `audit` and `doctor`."""
+"""`tuning leaderboard`, `list`, `models`, `audit` and `doctor`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,6 @@ from rich.text import Text
 from models import family_names, load_family
 from tuning.cli._options import DEFAULT_STORAGE, Storage, StudyName
 from tuning.config.explain import closest, full_stop
-from tuning.config.url import mask_password
 from tuning.errors import ConfigError, InputError, RecordError
 from tuning.leaderboard.number import format_number
 from tuning.session import study_names
@@ -109,18 +108,6 @@ def _read_board(header: StudyHeader, folder: StudyFolder) -> Leaderboard:
 
     with header.open_store(folder) as store:
         return read_leaderboard(header, store)
-
-
-def show(name: StudyName, storage: Storage = DEFAULT_STORAGE) -> None:
-    """Print how a study is configured; a database's password is not shown."""
-    from tuning.session import StudyFolder
-    from tuning.study import StudyFile
-
-    content = StudyFile.read(StudyFolder(storage, name)).model_dump(mode="json")
-    place = content["config"]["storage"]
-    if place["url"] is not None:
-        place["url"] = mask_password(place["url"])
-    typer.echo(yaml.safe_dump(content, sort_keys=False).rstrip("\n"))
 
 
 def audit_study(name: StudyName, storage: Storage = DEFAULT_STORAGE) -> None:

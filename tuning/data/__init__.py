@@ -4,7 +4,7 @@ from tuning.data._load import load_transform
 from tuning.data._prepare import prepare
 from tuning.data._prepared import Fold, PreparedData, Transform
 from tuning.data._read import fingerprint, read_frame
-from tuning.data._transform import TableTransform
+from tuning.data._transform import TableTransform, read_classes
 from tuning.data.config import ColumnRole, DataConfig, SplitConfig, SplitMethod, TargetConfig, TaskKind
 
 __all__ = [
@@ -21,5 +21,6 @@ __all__ = [
     "fingerprint",
     "load_transform",
     "prepare",
+    "read_classes",
     "read_frame",
 ]

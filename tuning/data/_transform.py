@@ -259,3 +259,15 @@ def _schema_from_json(value: dict[str, Any]) -> Schema:
     parts = {"target": TargetTransform(**value["target"])}
     sequence = None if value["sequence"] is None else SequenceSchema(**value["sequence"])
     return Schema(**{**value, **lists, **enums, **parts, "sequence": sequence})
+
+
+def read_classes(folder: Path) -> tuple[ClassLabel, ...]:
+    """The labels that `TableTransform.save` wrote, without loading the rest.
+
+    Raises:
+        CheckpointError: the folder is incomplete or damaged.
+    """
+    try:
+        return tuple(json.loads((folder / _STATE_FILE).read_text(encoding="utf-8"))["classes"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(f"{folder} does not hold a readable table transform: {error}.") from error

@@ -36,6 +36,10 @@ class Background:
         self._is_failed = False
         self._has_warned = False
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Nothing: Tune writes all that its searcher holds into a snapshot, from which nothing is read."""
+        return {}
+
     def catch_up(self, records: Sequence[TrialRecord]) -> None:
         self._submit(self._retry, records)
 

@@ -73,8 +73,8 @@ def mean_outputs(outputs: Sequence[npt.NDArray[np.float64]]) -> npt.NDArray[np.f
 def write_valid_predictions(folder: Path, folds: Sequence[FoldRows], valid: Sequence[Predictions]) -> None:
     """Write the out-of-sample predictions, on the original scale, in the order of the rows.
 
-    Columns: `fold`; for forecasts `series`, `origin` (time of the last known value) and `step`; `target`;
-    `output_0`, ...
+    Columns: `fold`; for forecasts `series`, `origin` (time of the last known value), `step` and `time`;
+    `target`; `output_0`, ...
     """
     frames = [
         _frame(number, fold.valid, predictions)
@@ -96,11 +96,13 @@ def _frame(number: int, table: Table, predictions: Predictions) -> pd.DataFrame:
 
 
 def _window_columns(windows: Windows) -> dict[str, npt.NDArray[Any]]:
-    window = windows.window_of_row
+    window, step, panel = windows.window_of_row, windows.step_of_row, windows.panel
+    origin = windows.origin[window]
     return {
-        "series": windows.panel.names[windows.series[window]],
-        "origin": windows.panel.times[windows.origin[window]],
-        "step": windows.step_of_row,
+        "series": panel.names[windows.series[window]],
+        "origin": panel.times[origin],
+        "step": step,
+        "time": panel.times[origin + step],
     }
 
 
