@@ -45,6 +45,8 @@ def resolve_families(
 ) -> tuple[Family, ...]:
     """The families that a study's `models` entry asks for, checked against their spaces.
 
+    The task's baselines are always among them, so that a model that does not beat them shows.
+
     Args:
         names: family names, paths of model files, or `all` (every shipped family that does the task).
         task: the study's task.
@@ -54,12 +56,14 @@ def resolve_families(
     Raises:
         ConfigError: an unknown family, one that cannot do the task, or a space that does not fit.
     """
-    families = [_resolve(name, changes, place) for name in _expand(names, task, place)]
+    wanted = dict.fromkeys([*_baselines(task), *_expand(names, task, place)])
+    families = [_resolve(name, changes, place) for name in wanted]
     _refuse_twins(families, place)
     for family in families:
         if task not in family.load_model().tasks:
-            able = ", ".join(name for name in family_names() if task in load_family(name).tasks)
-            raise ConfigError(f"{place}: {family.name} cannot do {task}; choose from {able}.")
+            raise ConfigError(
+                f"{place}: {family.name} cannot do {task}; choose from {', '.join(_able(task))}."
+            )
     known = {family.name for family in families}
     for name in changes:
         if name not in known:
@@ -69,11 +73,21 @@ def resolve_families(
     return tuple(families)
 
 
+def _able(task: Task) -> list[str]:
+    """The shipped families that do the task."""
+    return [name for name in family_names() if task in load_family(name).tasks]
+
+
+def _baselines(task: Task) -> list[str]:
+    """Those among them that learn nothing."""
+    return [name for name in _able(task) if not load_family(name).learns]
+
+
 def _expand(names: Sequence[str], task: Task, place: str) -> list[str]:
     expanded: list[str] = []
     for name in names:
         if name == ALL:
-            expanded += [known for known in family_names() if task in load_family(known).tasks]
+            expanded += _able(task)
         elif name.endswith(".py") or name in family_names():
             expanded.append(name)
         else:

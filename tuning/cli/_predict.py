@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from models import Task
 from tuning.cli._options import DEFAULT_STORAGE, Storage, StudyName
 from tuning.errors import InputError
 
@@ -17,7 +18,15 @@ if TYPE_CHECKING:
 
 def predict(
     name: StudyName,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="Rows to predict; the target is not needed.")],
+    file: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[FILE]",
+            help="Rows to predict; the target is not needed. Of series: their latest part, and what is known "
+            "of the time to come; without it the training data are continued.",
+        ),
+    ] = None,
+    *,
     output: Annotated[
         Path,
         typer.Option("-o", "--output", metavar="OUT", help="CSV, Parquet or JSON lines (.jsonl) to write."),
@@ -28,7 +37,12 @@ def predict(
     device: Annotated[str, typer.Option(metavar="cpu|cuda", help="Where to predict.")] = "cpu",
     storage: Storage = DEFAULT_STORAGE,
 ) -> None:
-    """Predict new rows with a tuned model."""
+    """Predict new rows, or continue series, with a tuned model.
+
+        tuning predict NAME new_rows.csv -o predictions.csv
+
+        tuning predict NAME -o forecast.csv --model lightgbm
+    """
     from tuning.data import read_frame
     from tuning.leaderboard import choose_trial
     from tuning.study import check_device, load_predictor, read_header, read_leaderboard
@@ -36,11 +50,14 @@ def predict(
     write = _writer(output)
     check_device(device)
     header, folder = read_header(storage, name)
-    frame = read_frame(str(file), header.config.data.delimiter)
+    frame = None if file is None else read_frame(str(file), header.config.data.delimiter)
+    if frame is None and header.task is not Task.FORECASTING:
+        raise InputError(f"Which rows? Give a file: tuning predict {name} FILE -o {output}.")
     with header.open_store(folder) as store:
         record = store.trial(*choose_trial(read_leaderboard(header, store), model))
-    write(load_predictor(header, folder, record, device=device).predict(frame))
-    typer.echo(f"Wrote {len(frame)} predictions of {record.id} to {output}.", err=True)
+    predictions = load_predictor(header, folder, record, device=device).predict(frame)
+    write(predictions)
+    typer.echo(f"Wrote {len(predictions)} predictions of {record.id} to {output}.", err=True)
 
 
 def _writer(output: Path) -> Callable[[pd.DataFrame], None]:

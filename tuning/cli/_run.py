@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from models import Task
 from tuning.cli._options import (
     DEFAULT_STORAGE,
     OPTION_NAMES,
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from tuning.leaderboard import Leaderboard
     from tuning.study import Outcome
 
-_DATA, _SEARCH = "What to learn", "How much to search"
+_DATA, _SERIES, _SEARCH = "What to learn", "Forecasting", "How much to search"
 
 
 def run(
@@ -56,7 +57,7 @@ def run(
         str | None,
         typer.Option(
             metavar="TASK",
-            help="regression or classification; inferred from the target if not given.",
+            help="regression, classification or forecasting; inferred if not given.",
             rich_help_panel=_DATA,
         ),
     ] = None,
@@ -65,13 +66,39 @@ def run(
         typer.Option(
             metavar="M",
             help="Regression: rmse, mae, mape, smape, r2, rmsle. "
-            "Classification: log_loss, roc_auc, accuracy, balanced_accuracy, f1_macro.",
+            "Classification: log_loss, roc_auc, accuracy, balanced_accuracy, f1_macro. "
+            "Forecasting: mase, mape, smape, wape, mae, rmse.",
             rich_help_panel=_DATA,
         ),
     ] = None,
     drop: Annotated[
         str | None,
         typer.Option(metavar="A,B", help="Columns to leave out.", rich_help_panel=_DATA),
+    ] = None,
+    time: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COL", help="Column of the time stamps, or its parts: date,hour.", rich_help_panel=_SERIES
+        ),
+    ] = None,
+    series: Annotated[
+        str | None,
+        typer.Option(metavar="COL", help="Column that tells the series apart.", rich_help_panel=_SERIES),
+    ] = None,
+    horizon: Annotated[
+        int | None, typer.Option(metavar="N", help="Steps to forecast.", rich_help_panel=_SERIES)
+    ] = None,
+    season: Annotated[
+        int | None,
+        typer.Option(metavar="M", help="Steps of a season [by the frequency].", rich_help_panel=_SERIES),
+    ] = None,
+    known: Annotated[
+        str | None,
+        typer.Option(
+            metavar="A,B",
+            help="Columns known for the time to come; the others only up to a forecast's origin.",
+            rich_help_panel=_SERIES,
+        ),
     ] = None,
     models: Annotated[
         str | None,
@@ -123,12 +150,20 @@ def run(
         tuning run --data table.csv --target price --metric smape --time-budget 10m
 
         tuning run study.yaml --set search.sampler=gp --trials 50
+
+    Series are continued, and scored on their last part, when a time and a horizon are given:
+
+        tuning run --data sales.csv --time date --series store --target sales --horizon 4
     """
     options = given(
         {
             "data.path": None if data is None else str(data.absolute()),
             "data.target": target,
             "data.task": task,
+            "data.time": time,
+            "data.series": series,
+            "data.horizon": horizon,
+            "data.season": season,
             "metric": metric,
             "models": models,
             "search.trials": trials,
@@ -145,7 +180,8 @@ def run(
             "monitoring.mlflow": mlflow,
         }
     )
-    config = _configure(study_file, options, _names(drop), settings or [])
+    roles = dict.fromkeys(_names(drop), "drop") | dict.fromkeys(_names(known), "known")
+    config = _configure(study_file, options, roles, settings or [])
     from tuning.progress import make_view
     from tuning.study import run_study, set_up
 
@@ -215,15 +251,15 @@ def resume(
 
 
 def _configure(
-    file: Path | None, options: Mapping[str, Any], drops: Sequence[str], settings: Sequence[str]
+    file: Path | None, options: Mapping[str, Any], roles: Mapping[str, str], settings: Sequence[str]
 ) -> StudyConfig:
     raw = {} if file is None else read_study_file(file)
     if file is not None:
         _resolve_paths(raw, file.absolute().parent)
     for key, value in options.items():
         set_entry(raw, key, value)
-    for column in drops:
-        set_entry(raw, ("data", "roles", column), "drop")
+    for column, role in roles.items():
+        set_entry(raw, ("data", "roles", column), role)
     raw = apply_settings(raw, settings)
     _require_data(raw)
     raw.setdefault("name", _free_name(raw))
@@ -318,7 +354,8 @@ def _conclude(outcome: Outcome, name: str, storage: Path) -> None:
         _exit_interrupted(name, storage)
     if not outcome.leaderboard.ranked:
         raise StudyFailedError(_why_no_score(outcome.leaderboard, name, place))
-    typer.echo(f"\nPredict with it: tuning predict {name} FILE -o predictions.csv{place}", err=True)
+    files = "-o forecast.csv" if outcome.leaderboard.task == Task.FORECASTING else "FILE -o predictions.csv"
+    typer.echo(f"\nPredict with it: tuning predict {name} {files}{place}", err=True)
 
 
 def _why_no_score(leaderboard: Leaderboard, name: str, place: str) -> str:

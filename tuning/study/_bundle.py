@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from models import Model
-from tuning.data import TableTransform
+from tuning.data import Transform, load_transform
 from tuning.errors import RecordError
 from tuning.families import Family
 from tuning.session import StudyFolder, replace_folder, to_json
@@ -34,20 +34,24 @@ class Predictor:
         models: trained models, one a fold; their mean is the prediction.
     """
 
-    transforms: Sequence[TableTransform]
+    transforms: Sequence[Transform]
     models: Sequence[Model[Any]]
 
-    def predict(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """One row of output columns per row of `frame`.
+    def predict(self, frame: pd.DataFrame | None) -> pd.DataFrame:
+        """One row of output columns per row of `frame`, or per step of the forecast that follows it.
+
+        Args:
+            frame: rows to predict; of series their latest part, None for the end of the training data.
 
         Raises:
-            DataError: a column that the model was trained on is missing.
+            DataError: a column that the model was trained on is missing, or there are no rows.
         """
+        tables = [transform.apply(frame) for transform in self.transforms]
         outputs = [
-            model.predict(transform.apply(frame))
-            for transform, model in zip(self.transforms, self.models, strict=True)
+            np.asarray(table.restore(model.predict(table)), dtype=np.float64)
+            for table, model in zip(tables, self.models, strict=True)
         ]
-        return self.transforms[0].labels(np.asarray(mean_outputs(outputs)))
+        return self.transforms[0].labels(mean_outputs(outputs), tables[0])
 
 
 def save_transforms(study: PreparedStudy) -> None:
@@ -83,7 +87,7 @@ def load_predictor(
     return Predictor(transforms, models)
 
 
-def load_transforms(folder: StudyFolder) -> list[TableTransform]:
+def load_transforms(folder: StudyFolder) -> list[Transform]:
     """The fitted transforms of a study, one a fold.
 
     Raises:
@@ -92,7 +96,7 @@ def load_transforms(folder: StudyFolder) -> list[TableTransform]:
     folders = sorted(folder.transforms.glob("fold-*"), key=lambda path: int(path.name.split("-")[1]))
     if not folders:
         raise RecordError(f"{folder.name} has no transforms yet: run 'tuning resume {folder.name}' first.")
-    return [TableTransform.load(each) for each in folders]
+    return [load_transform(each) for each in folders]
 
 
 def export_bundle(study: PreparedStudy, record: TrialRecord) -> Path:

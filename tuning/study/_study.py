@@ -26,6 +26,10 @@ logger = logging.getLogger(__name__)
 _PLACES = {
     "target": "data.target",
     "task": "data.task",
+    "time": "data.time",
+    "series": "data.series",
+    "horizon": "data.horizon",
+    "season": "data.season",
     "trials": "search.trials",
     "total_trials": "search.total_trials",
     "time_budget": "search.time_budget_s",
@@ -58,8 +62,8 @@ class Study:
         storage: folder of the study folders.
         quiet: show no progress.
         **settings: `task`, `trials`, `total_trials`, `time_budget` ("10m"), `seed`, `sampler`,
-            `pruner`, `max_concurrent`; or a whole section of the configuration as a mapping
-            (`split={"folds": 5}`).
+            `pruner`, `max_concurrent`; of forecasting `time`, `series`, `horizon`, `season`; or a whole
+            section of the configuration as a mapping (`split={"folds": 5}`).
     """
 
     def __init__(
@@ -172,11 +176,14 @@ class Study:
             raise RecordError(f"No trial of {self.name} has a score yet.")
         return frame.iloc[0]
 
-    def predict(self, data: pd.DataFrame, model: str = "best", *, device: str = "cpu") -> pd.DataFrame:
-        """Predictions for new rows.
+    def predict(
+        self, data: pd.DataFrame | None = None, model: str = "best", *, device: str = "cpu"
+    ) -> pd.DataFrame:
+        """Predictions for new rows, or the forecast that follows them.
 
         Args:
-            data: rows with the columns that the study was trained on.
+            data: rows with the columns that the study was trained on. Of series, their latest part, and
+                what is known of the time to come; None: forecast from the end of the study's own data.
             model: `best`, a family (its best trial) or a trial's id.
             device: `cpu` or `cuda`.
 
