@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tuning.data._prepared import Transform
 from tuning.data._transform import TableTransform
+from tuning.data.series import STATE_FILE, SeriesTransform
 
 
 def load_transform(folder: Path) -> Transform:
@@ -14,4 +15,6 @@ def load_transform(folder: Path) -> Transform:
     Raises:
         CheckpointError: the folder is incomplete or damaged, or holds types that are not expected.
     """
+    if (folder / STATE_FILE).exists():
+        return SeriesTransform.load(folder)
     return TableTransform.load(folder)

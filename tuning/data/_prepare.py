@@ -25,8 +25,11 @@ from tuning.data._target import (
 )
 from tuning.data._transform import FitSettings, TableTransform, fit_transform
 from tuning.data.config import ColumnRole, DataConfig, SplitConfig, SplitMethod, TargetConfig
+from tuning.data.series import prepare_series
 from tuning.errors import DataError
 from tuning.metrics import Metric, default_metric, get_metric
+
+_ROLES_OF_SERIES = frozenset({ColumnRole.KNOWN, ColumnRole.PAST, ColumnRole.STATIC})
 
 
 def prepare(
@@ -56,6 +59,8 @@ def prepare(
         DataError: the table cannot be learnt from as asked.
         ConfigError: the metric is unknown or does not fit the task.
     """
+    if data.is_forecasting:
+        return prepare_series(frame, data, target, split, metric_name, seed, splits=splits)
     _check_columns(frame, data, split)
     frame, positions, notes = _with_targets(frame, data)
     goal = read_target(frame[data.target], data.task)
@@ -136,6 +141,12 @@ def _check_columns(frame: pd.DataFrame, data: DataConfig, split: SplitConfig) ->
         raise DataError(f"data.roles: {data.target!r} is the target, it cannot have a role as well.")
     if data.target == split.column:
         raise DataError(f"split.column: {data.target!r} is the target, rows cannot be dealt by it.")
+    for name, role in data.roles.items():
+        if role in _ROLES_OF_SERIES:
+            raise DataError(
+                f"data.roles.{name}: {role} is a role of forecasting: give the time and the horizon as well, "
+                "as in --time date --horizon 4, or another role."
+            )
     for role in (ColumnRole.GROUP, ColumnRole.WEIGHT):
         names = [name for name, given in data.roles.items() if given is role]
         if len(names) > 1:

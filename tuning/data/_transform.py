@@ -15,20 +15,20 @@ import pandas as pd
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline
 
-from models import Loss, Schema, Sequences, SequenceSchema, Table, TargetTransform, Task
+from models import Loss, Schema, Sequences, Table, TargetTransform, Task
 from models.errors import CheckpointError
 from tuning.data import _columns, _text
 from tuning.data._columns import ColumnSpec
 from tuning.data._dense import DenseEncoder, is_one_hot
 from tuning.data._roles import decide
 from tuning.data._sequences import SequenceEncoder
+from tuning.data._state import load_encoders, save_encoders, schema_from_json
 from tuning.data._target import ClassLabel
 from tuning.data._values import as_labels, as_numbers
 from tuning.data.config import ColumnRole, SequenceLayout
 from tuning.errors import DataError
 
-_STATE_FILE, _ENCODERS_FILE = "transform.json", "encoders.skops"
-_TRUSTED = ["numpy.dtype"]
+_STATE_FILE = "transform.json"
 Codes = npt.NDArray[np.int32]
 
 
@@ -104,8 +104,6 @@ class TableTransform:
 
     def save(self, folder: Path) -> None:
         """Write into `folder` (created) as JSON and a skops archive: no pickle."""
-        import skops.io  # imports torch, seconds that reading and preparing do without
-
         folder.mkdir(parents=True, exist_ok=True)
         state = {
             "columns": [spec.to_json() for spec in self.columns],
@@ -121,8 +119,7 @@ class TableTransform:
             "numeric": self.dense.numeric,
             "one_hot": self.dense.one_hot,
         }
-        path = folder / _ENCODERS_FILE
-        skops.io.dump(encoders, path, compression=zipfile.ZIP_DEFLATED, compresslevel=1)
+        save_encoders(encoders, folder)
 
     @classmethod
     def load(cls, folder: Path) -> TableTransform:
@@ -131,18 +128,16 @@ class TableTransform:
         Raises:
             CheckpointError: the folder is incomplete or damaged, or holds types that are not expected.
         """
-        import skops.io  # as in save
-
         try:
             state = json.loads((folder / _STATE_FILE).read_text(encoding="utf-8"))
-            encoders = skops.io.load(folder / _ENCODERS_FILE, trusted=_TRUSTED)
+            encoders = load_encoders(folder)
             return cls(
                 columns=tuple(map(ColumnSpec.from_json, state["columns"])),
                 levels=tuple(map(tuple, state["levels"])),
                 text=tuple(encoders["text"]),
                 vectors=encoders["vectors"],
                 dense=DenseEncoder(encoders["numeric"], encoders["one_hot"]),
-                schema=_schema_from_json(state["schema"]),
+                schema=schema_from_json(state["schema"]),
                 classes=tuple(state["classes"]),
                 sequence=None if state["sequence"] is None else SequenceEncoder.from_json(state["sequence"]),
             )
@@ -251,14 +246,6 @@ def _weights(column: pd.Series[Any]) -> npt.NDArray[np.float64]:
             f"{int(bad.sum())} of {len(weights)} rows do not."
         )
     return weights
-
-
-def _schema_from_json(value: dict[str, Any]) -> Schema:
-    lists = {name: tuple(item) for name, item in value.items() if isinstance(item, list)}
-    enums = {"task": Task(value["task"]), "loss": Loss(value["loss"])}
-    parts = {"target": TargetTransform(**value["target"])}
-    sequence = None if value["sequence"] is None else SequenceSchema(**value["sequence"])
-    return Schema(**{**value, **lists, **enums, **parts, "sequence": sequence})
 
 
 def read_classes(folder: Path) -> tuple[ClassLabel, ...]:

@@ -20,7 +20,7 @@ from tuning.data.series._origins import Origins, origins_within
 from tuning.data.series._panel import CovariateScale, PanelRecipe
 from tuning.data.series._read_series import SeriesReading
 from tuning.data.series._scaling import Scaling, fit_scaling
-from tuning.data.series._season import Seasons
+from tuning.data.series._season import Seasons, level_width
 from tuning.data.series._transform import SeriesTransform, kept_history, make_windows
 from tuning.data.series._weights import loss_weights
 from tuning.errors import DataError
@@ -69,10 +69,11 @@ def fit_fold(reading: SeriesReading, spans: FoldSpans, settings: FitSettings) ->
         seen=names,
     )
     panel = recipe.panel(history)
-    scaling = fit_scaling(names, history.target[seen, :end], scale, settings.seasons.first, settings.horizon)
-    transform, table = _fit_transform(
-        reading, recipe, scaling, make_windows(panel, train, scaling, scale), settings
-    )
+    width = level_width(history.frequency, settings.seasons)
+    training = history.target[seen, :end]
+    scaling = fit_scaling(names, training, scale, settings.seasons.first, width, settings.horizon)
+    windows = make_windows(panel, train, scaling, scale)
+    transform, table = _fit_transform(reading, recipe, scaling, windows, settings)
     scored = [
         _scored_table(transform, panel, history, span, _origins(observed, span, settings, max_rows), name)
         for name, span, max_rows in (
@@ -151,8 +152,6 @@ def _window_transform(history: History, spans: FoldSpans, settings: FitSettings)
     training = y[:, : spans.train.end]
     fitted = fit_target_transform(training[np.isfinite(training)], config, settings.metric)
     lowest = float(np.nanmin(y))
-    if fitted.log1p and lowest <= -1:
-        raise DataError(f"target.transform=log1p needs targets above -1, the lowest is {lowest:g}: use none.")
     if fitted.clip_min is not None and lowest < fitted.clip_min:
         way_out = (
             "set target.transform=none"
@@ -162,6 +161,8 @@ def _window_transform(history: History, spans: FoldSpans, settings: FitSettings)
         raise DataError(
             f"Forecasts would be at least {fitted.clip_min:g}, but a target is {lowest:g}: {way_out}."
         )
+    if fitted.log1p and lowest <= -1:
+        raise DataError(f"target.transform=log1p needs targets above -1, the lowest is {lowest:g}: use none.")
     return TargetTransform(log1p=fitted.log1p, clip_min=fitted.clip_min)
 
 

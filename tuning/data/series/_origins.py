@@ -47,7 +47,7 @@ def origins_within(
     ahead: IntArray = known_until[:, at + horizon + 1] - known_until[:, at + 1]  # (S, origins)
     good = observed[:, at] & (ahead > 0)
     if max_rows is not None:
-        good &= _thinned(good.shape, _stride(int(ahead[good].sum()), max_rows, seasons))
+        good = _thinned(good, ahead, max_rows, seasons)
     series, place = np.nonzero(good)
     return _with_mask(observed, series, at[place], horizon)
 
@@ -67,17 +67,17 @@ def _with_mask(observed: BoolArray, series: IntArray, origin: IntArray, horizon:
     return Origins(series, origin, observed[series[:, np.newaxis], steps])
 
 
-def _stride(n_rows: int, max_rows: int, seasons: Seasons) -> int:
-    """The least stride that keeps to `max_rows` and shares no divisor with a season."""
-    stride = max(math.ceil(n_rows / max_rows), 1)
+def _thinned(good: BoolArray, n_rows: IntArray, max_rows: int, seasons: Seasons) -> BoolArray:
+    """Every k-th of (S, origins), with the least k that keeps to `max_rows` and divides no season.
+
+    Each series begins at another origin, so that together they cover all times.
+    """
     whole = math.lcm(seasons.first, seasons.second or 1)
-    while stride > 1 and math.gcd(stride, whole) > 1:
+    n_series, n_origins = good.shape
+    place = np.arange(n_origins)[::-1] + np.arange(n_series)[:, np.newaxis]  # (S, origins)
+    stride = max(int(n_rows[good].sum()) // max_rows, 1)
+    kept: BoolArray = good & (place % stride == 0)
+    while int(n_rows[kept].sum()) > max_rows or (stride > 1 and math.gcd(stride, whole) > 1):
         stride += 1
-    return stride
-
-
-def _thinned(shape: tuple[int, ...], stride: int) -> BoolArray:
-    """(S, origins) every stride-th origin, counted from the last; each series begins at another one."""
-    n_series, n_origins = shape
-    from_last = np.arange(n_origins)[::-1]
-    return np.asarray((from_last + np.arange(n_series)[:, np.newaxis]) % stride == 0)
+        kept = good & (place % stride == 0)
+    return kept

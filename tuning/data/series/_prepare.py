@@ -20,8 +20,6 @@ from tuning.data.series._transform import SeriesTransform
 from tuning.errors import DataError
 from tuning.metrics import default_metric, get_metric
 
-_RULES = {LocationRule.LAST: "the last value", LocationRule.MEAN: "the mean of the last season"}
-
 
 def prepare_series(
     frame: pd.DataFrame,
@@ -138,7 +136,9 @@ def _scale_notes(fold: Fold, target: TargetConfig, settings: FitSettings) -> lis
     transform = fold.transform
     if not isinstance(transform, SeriesTransform):
         return []
-    rule = _RULES[transform.scaling.rule]
+    scaling = transform.scaling
+    is_mean = scaling.rule is LocationRule.MEAN
+    rule = f"the mean of the last {scaling.width} values" if is_mean else "the last value"
     return [
         f"Forecasts are made relative to {rule}, which is nearer to the next "
         f"{settings.horizon} step{'s' * (settings.horizon > 1)} in training.",

@@ -146,11 +146,6 @@ def read_like(frame: pd.DataFrame, spec: SeriesColumns) -> History:
             f"The table lacks the column {', '.join(map(repr, missing))}, which the model was trained on."
         )
     rows = _read_rows(frame, spec, read_times(frame, spec.time))
-    if np.isnan(rows.target).all():
-        raise DataError(
-            f"The column {spec.target!r} is missing in every row: a forecast goes on from known values, give "
-            "them before the rows to forecast."
-        )
     grid = apply_grid(rows.stamps, rows.series, rows.positions, spec.frequency)
     for note in (*rows.notes, grid.note, *_missing_notes(rows, grid)):
         _LOGGER.info(note)

@@ -23,7 +23,7 @@ class LocationRule(StrEnum):
     """The value that a forecast is measured from."""
 
     LAST = "last"  # the last known value
-    MEAN = "mean"  # the mean of the last season
+    MEAN = "mean"  # the mean of the last values
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,7 @@ class Scaling:
 
     Attributes:
         rule: of the study.
+        width: number of values that the rule `mean` takes.
         season: m.
         horizon: H.
         pooled: one scale for all series; None: each has its own.
@@ -43,6 +44,7 @@ class Scaling:
     """
 
     rule: LocationRule
+    width: int
     season: int
     horizon: int
     pooled: float | None
@@ -54,7 +56,7 @@ class Scaling:
 
     def locations(self, panel: Panel, series: IntArray, origin: IntArray) -> FloatArray:
         """(w,) location of forecasts of the given series from the given time steps."""
-        return _locations(self.rule, panel.values, self.season)[series, origin]
+        return _locations(self.rule, panel.values, self.width)[series, origin]
 
     def scale_of(self, panel: Panel, series: IntArray, origin: IntArray) -> FloatArray:
         """(w,) scales, above 0; of series unseen in training, from their own values up to the origin."""
@@ -64,7 +66,7 @@ class Scaling:
         found = np.append(self.scales, np.nan)[codes]  # code -1, unseen, is the last
         for one in np.unique(series[codes < 0]):
             values = np.where(panel.observed[one], panel.values[one], np.nan)[np.newaxis]
-            location = _locations(self.rule, panel.values[one : one + 1], self.season)
+            location = _locations(self.rule, panel.values[one : one + 1], self.width)
             spread = deviations(values, location, self.horizon).so_far.mean
             own = _or_relative(spread, self.relative_scale, sizes(values).so_far.mean)
             found[series == one] = own[0, origin[series == one]]
@@ -95,7 +97,12 @@ class Scaling:
 
 
 def fit_scaling(
-    names: Sequence[str], target: FloatArray, transform: TargetTransform, season: int, horizon: int
+    names: Sequence[str],
+    target: FloatArray,
+    transform: TargetTransform,
+    season: int,
+    width: int,
+    horizon: int,
 ) -> Scaling:
     """Choose the location rule and fit the scales.
 
@@ -107,12 +114,13 @@ def fit_scaling(
         target: (S, T) of training time alone, on the original scale, nan where missing.
         transform: to the forwarded scale.
         season: m.
+        width: number of values that the rule `mean` takes.
         horizon: H.
     """
     values = np.asarray(transform.forward(target), dtype=np.float64)
     filled = fill_forward(values)
     spreads = {
-        rule: deviations(values, _locations(rule, filled, season), horizon).overall for rule in LocationRule
+        rule: deviations(values, _locations(rule, filled, width), horizon).overall for rule in LocationRule
     }
     rule = _better_rule(spreads, is_pooled=transform.log1p)
     spread, size = spreads[rule].mean, sizes(values).overall.mean
@@ -121,6 +129,7 @@ def fit_scaling(
     relative_scale, relative_error = _median_ratio(spread, size), _median_ratio(error, target_size)
     return Scaling(
         rule,
+        width,
         season,
         horizon,
         _pooled(spreads[rule]) if transform.log1p else None,
@@ -147,8 +156,8 @@ def rolling(values: npt.NDArray[np.floating], width: int, statistic: str) -> Flo
     return np.ascontiguousarray(getattr(window, statistic)().to_numpy().T)
 
 
-def _locations(rule: LocationRule, filled: npt.NDArray[np.floating], season: int) -> FloatArray:
-    return np.asarray(filled, np.float64) if rule is LocationRule.LAST else rolling(filled, season, "mean")
+def _locations(rule: LocationRule, filled: npt.NDArray[np.floating], width: int) -> FloatArray:
+    return np.asarray(filled, np.float64) if rule is LocationRule.LAST else rolling(filled, width, "mean")
 
 
 def _better_rule(spreads: dict[LocationRule, Tally], *, is_pooled: bool) -> LocationRule:

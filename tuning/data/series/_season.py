@@ -8,7 +8,7 @@ from tuning.data.series._frequency import parse_frequency
 
 _MINUTES_PER_DAY = 1440
 _SHORTEST_DAILY_MINUTES = 5  # of a finer grid, a day is too many steps to be the first season
-_DAYS_PER_WEEK = 7
+_DAYS_PER_WEEK, _DAYS_PER_MONTH = 7, 31
 _STEPS_PER_SEASON = {
     "s": (60, 3600),
     "min": (60, _MINUTES_PER_DAY),
@@ -57,6 +57,20 @@ def seasons_of(frequency: str, given: int | None = None) -> Seasons:
         return usual
     longer = max(usual.first, usual.second)
     return Seasons(given, longer if longer > given else 0)
+
+
+def level_width(frequency: str, seasons: Seasons) -> int:
+    """Steps whose mean is the level of a series: a season, or a quarter of a long one of days or weeks.
+
+    Over a year of weeks a mean would lag the level too far; a day of hours has to be whole.
+
+    >>> level_width("h", seasons_of("h")), level_width("W-FRI", seasons_of("W-FRI"))
+    (24, 13)
+    """
+    unit, _ = _unit_and_count(frequency)
+    return (
+        seasons.first // 4 if unit in ("D", "B", "W") and seasons.first > _DAYS_PER_MONTH else seasons.first
+    )
 
 
 def _unit_and_count(frequency: str) -> tuple[str, int]:

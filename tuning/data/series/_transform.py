@@ -74,6 +74,8 @@ class SeriesTransform:
         Raises:
             DataError: a column is missing, rows are no series, or a series has no known target.
         """
+        if frame is not None and frame.empty:
+            raise DataError("There are no rows to predict: give the latest rows of the series.")
         history, origin = self._to_continue(frame)
         history = lengthened(history, int(origin.max()) + self.horizon + 1)
         self._warn_of_unknown(history, origin)
