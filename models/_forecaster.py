@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from models._forecast_inputs import Guess, forecast_inputs, future_width, past_width, series_schema
-from models._layers import category_width
+from models._layers import Dropout, category_width
 from models._season import rows_of, windows_of
 from models._table import FloatArray, Loss, Schema, Table, Task
 from models._target import TargetTransform
@@ -135,7 +135,7 @@ class DirectDecoder(nn.Module):
         self.context = nn.Linear(context, width)
         self.future = nn.Linear(future_inputs, width, bias=False)
         self.ahead = nn.Parameter(torch.zeros(horizon, width))
-        self.after = nn.Sequential(nn.GELU(), nn.Dropout(dropout), nn.Linear(width, width), nn.GELU())
+        self.after = nn.Sequential(nn.GELU(), Dropout(dropout), nn.Linear(width, width), nn.GELU())
 
     def forward(self, context: Tensor, future: Tensor) -> Tensor:
         """(B, context), (B, H, future_inputs) -> (B, H, width)."""

@@ -9,15 +9,19 @@ from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.parametrizations import weight_norm
+from torch.optim import Adam, Optimizer
 
 from models._forecaster import DirectDecoder, ForecasterParams, TorchForecaster
+from models._layers import Dropout
+
+_DIRECTION = "weight.original1"  # torch's name for it
 
 
 class TCNParams(ForecasterParams):
     """Hyperparameters of `TCN`.
 
     Attributes:
-        num_channels: of each block; block i has dilation 2^i.
+        num_channels: of each block; block i, from 0, has dilation 2^i.
         kernel_size: steps that a convolution sees.
     """
 
@@ -26,12 +30,12 @@ class TCNParams(ForecasterParams):
 
 
 class CausalConvolution(nn.Module):
-    """Dilated convolution with weight normalisation; a step sees itself and what lies before."""
+    """Convolution with weight normalisation; a step sees itself and what lies before."""
 
-    def __init__(self, inputs: int, channels: int, kernel_size: int, dilation: int) -> None:
+    def __init__(self, inputs: int, channels: int, kernel_size: int) -> None:
         super().__init__()
-        self.left_padding = (kernel_size - 1) * dilation
-        self.convolution = weight_norm(nn.Conv1d(inputs, channels, kernel_size, dilation=dilation))
+        self.left_padding = kernel_size - 1
+        self.convolution = weight_norm(nn.Conv1d(inputs, channels, kernel_size))
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, inputs, T) -> (B, channels, T)."""
@@ -42,15 +46,15 @@ class CausalConvolution(nn.Module):
 class TemporalBlock(nn.Module):
     """Two causal convolutions with ReLU and dropout, around them a residual connection."""
 
-    def __init__(self, inputs: int, channels: int, kernel_size: int, dilation: int, dropout: float) -> None:
+    def __init__(self, inputs: int, channels: int, kernel_size: int, dropout: float) -> None:
         super().__init__()
         self.body = nn.Sequential(
-            CausalConvolution(inputs, channels, kernel_size, dilation),
+            CausalConvolution(inputs, channels, kernel_size),
             nn.ReLU(),
-            nn.Dropout(dropout),
-            CausalConvolution(channels, channels, kernel_size, dilation),
+            Dropout(dropout),
+            CausalConvolution(channels, channels, kernel_size),
             nn.ReLU(),
-            nn.Dropout(dropout),
+            Dropout(dropout),
         )
         self.shortcut = nn.Identity() if inputs == channels else nn.Conv1d(inputs, channels, 1)
 
@@ -60,22 +64,30 @@ class TemporalBlock(nn.Module):
 
 
 class TemporalConvolutions(nn.Module):
-    """Temporal blocks whose dilation doubles; no output sees a later input."""
+    """Temporal blocks of dilation 1, 2, 4, ...: their outputs at the last step.
+
+    That step sees every second step of the first block, every fourth of the second, and so on. Only
+    those are computed: each block runs without dilation on half as many steps as the one before.
+    """
 
     def __init__(self, inputs: int, num_channels: tuple[int, ...], kernel_size: int, dropout: float) -> None:
         super().__init__()
-        widths = (inputs, *num_channels)
-        self.blocks = nn.Sequential(
-            *(
-                TemporalBlock(before, after, kernel_size, 2**level, dropout)
-                for level, (before, after) in enumerate(pairwise(widths))
-            )
+        widths = pairwise((inputs, *num_channels))
+        self.blocks = nn.ModuleList(
+            TemporalBlock(before, after, kernel_size, dropout) for before, after in widths
         )
 
     def forward(self, steps: Tensor) -> Tensor:
-        """(B, T, inputs) -> (B, T, num_channels[-1])."""
-        out: Tensor = self.blocks(steps.transpose(1, 2)).transpose(1, 2)  # by way of (B, C, T)
-        return out
+        """(B, T, inputs) -> (B, num_channels[-1])."""
+        x = steps.transpose(1, 2)  # (B, T, C) -> (B, C, T)
+        for block in self.blocks:
+            x = _every_second(block(x))
+        return x[..., -1]
+
+
+def _every_second(x: Tensor) -> Tensor:
+    """(B, C, T) -> (B, C, ceil(T / 2)): the last step, the one two before it, ..."""
+    return x[..., (x.shape[2] + 1) % 2 :: 2]
 
 
 class ConvolutionalBody(nn.Module):
@@ -91,7 +103,7 @@ class ConvolutionalBody(nn.Module):
 
     def forward(self, past: Tensor, future: Tensor) -> Tensor:
         """(B, L, past_inputs), (B, H, future_inputs) -> (B, H, num_channels[-1])."""
-        steps: Tensor = self.decoder(self.convolutions(past)[:, -1], future)
+        steps: Tensor = self.decoder(self.convolutions(past), future)
         return steps
 
 
@@ -104,3 +116,18 @@ class TCN(TorchForecaster[TCNParams]):
         self, past_inputs: int, future_inputs: int, horizon: int, params: TCNParams
     ) -> tuple[nn.Module, int]:
         return ConvolutionalBody(past_inputs, future_inputs, horizon, params), params.num_channels[-1]
+
+    def build_optimizer(self) -> Optimizer:
+        """Adam, without decay of the directions that weight normalisation splits off.
+
+        Their length means nothing. Decay alone moves those of a channel that is never active, down to
+        length 0, from where normalising gives NaN.
+        """
+        weights: dict[bool, list[nn.Parameter]] = {True: [], False: []}
+        for name, weight in self.network.named_parameters():
+            weights[name.endswith(_DIRECTION)].append(weight)
+        groups = [
+            {"params": weights[False], "weight_decay": self.params.weight_decay},
+            {"params": weights[True], "weight_decay": 0.0},
+        ]
+        return Adam(groups, lr=self.params.learning_rate, fused=True)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import math
-from typing import Annotated, Any
+from typing import Annotated
 
 import torch
 from pydantic import Field, PositiveInt, model_validator
 from torch import Tensor, nn
 
+from models._attention import DecoderLayer, EncoderLayer, positional_encoding
 from models._forecast_inputs import PastFlag
 from models._forecaster import ForecasterParams, TorchForecaster
-
-_PERIODS = 10_000.0
+from models._layers import initialise_xavier
 
 
 class TransformerParams(ForecasterParams):
@@ -39,15 +38,8 @@ class TransformerParams(ForecasterParams):
         return self
 
 
-def positions(steps: int, width: int) -> Tensor:
-    """(steps, width) sines and cosines of each position, with periods from 2 pi to 10,000 * 2 pi."""
-    rates = torch.exp(torch.arange(0, width, 2) * (-math.log(_PERIODS) / width))  # (width / 2,)
-    angles = torch.arange(steps)[:, None] * rates
-    return torch.stack([angles.sin(), angles.cos()], dim=2).flatten(1)  # (steps, width / 2, 2)
-
-
 class AttentionBody(nn.Module):
-    """Encoder over the past, decoder over the future; layers are normalised first (Xiong et al., 2020).
+    """Encoder over the past, decoder over the future.
 
     A future step attends to the whole past and to the future steps up to itself. Steps before a series'
     start are attended by none.
@@ -55,54 +47,37 @@ class AttentionBody(nn.Module):
 
     past_positions: Tensor
     future_positions: Tensor
-    hidden_future: Tensor
+    up_to_itself: Tensor
 
     def __init__(self, past_inputs: int, future_inputs: int, horizon: int, params: TransformerParams) -> None:
         super().__init__()
-        self.past = nn.Linear(past_inputs, params.d_model)
-        self.future = nn.Linear(future_inputs, params.d_model)
-        self.encoder = nn.TransformerEncoder(
-            nn.TransformerEncoderLayer(**_layer_settings(params)),
-            params.encoder_layers,
-            norm=nn.LayerNorm(params.d_model),
-            enable_nested_tensor=False,
-        )
-        self.decoder = nn.TransformerDecoder(
-            nn.TransformerDecoderLayer(**_layer_settings(params)),
-            params.decoder_layers,
-            norm=nn.LayerNorm(params.d_model),
-        )
-        along = positions(params.window_size + horizon, params.d_model)
-        later = torch.ones(horizon, horizon, dtype=torch.bool).triu(1)
-        for name, buffer in (
-            ("past_positions", along[: params.window_size]),
-            ("future_positions", along[params.window_size :]),
-            ("hidden_future", later),
-        ):
-            self.register_buffer(name, buffer.clone(), persistent=False)
+        width = params.d_model
+        sizes = width, params.nhead, params.dim_feedforward, params.dropout
+        self.past = nn.Linear(past_inputs, width)
+        self.future = nn.Linear(future_inputs, width)
+        self.encoder = nn.ModuleList(EncoderLayer(*sizes) for _ in range(params.encoder_layers))
+        self.decoder = nn.ModuleList(DecoderLayer(*sizes) for _ in range(params.decoder_layers))
+        self.encoder_norm, self.decoder_norm = nn.LayerNorm(width), nn.LayerNorm(width)
+        along = positional_encoding(params.window_size + horizon, width)
+        past_positions, future_positions = along[: params.window_size], along[params.window_size :]
+        up_to_itself = torch.ones(horizon, horizon, dtype=torch.bool).tril()[None, None]  # (1, 1, H, H)
+        initialise_xavier(self)
+        self.register_buffer("past_positions", past_positions.clone(), persistent=False)
+        self.register_buffer("future_positions", future_positions.clone(), persistent=False)
+        self.register_buffer("up_to_itself", up_to_itself, persistent=False)
 
     def forward(self, past: Tensor, future: Tensor) -> Tensor:
         """(B, L, past_inputs), (B, H, future_inputs) -> (B, H, d_model)."""
-        padding = past[..., PastFlag.PRESENT] == 0  # (B, L)
-        memory = self.encoder(self.past(past) + self.past_positions, src_key_padding_mask=padding)
-        steps: Tensor = self.decoder(
-            self.future(future) + self.future_positions,
-            memory,
-            tgt_mask=self.hidden_future,
-            memory_key_padding_mask=padding,
-        )
-        return steps
-
-
-def _layer_settings(params: TransformerParams) -> dict[str, Any]:
-    return {
-        "d_model": params.d_model,
-        "nhead": params.nhead,
-        "dim_feedforward": params.dim_feedforward,
-        "dropout": params.dropout,
-        "batch_first": True,
-        "norm_first": True,
-    }
+        is_present = (past[..., PastFlag.PRESENT] > 0)[:, None, None]  # (B, 1, 1, L)
+        memory = self.past(past) + self.past_positions
+        for layer in self.encoder:
+            memory = layer(memory, is_present)
+        memory = self.encoder_norm(memory)
+        steps = self.future(future) + self.future_positions
+        for layer in self.decoder:
+            steps = layer(steps, memory, self.up_to_itself, is_present)
+        out: Tensor = self.decoder_norm(steps)
+        return out
 
 
 class Transformer(TorchForecaster[TransformerParams]):

@@ -51,7 +51,9 @@ def schema(season: int) -> Schema:
     return Schema(Task.FORECASTING, Loss.ABSOLUTE, series=SeriesSchema(5, season, 1))
 
 
-def forecast(model_class: type[Naive] | type[SeasonalNaive], season: int, table: Table) -> npt.NDArray[np.float64]:
+def forecast(
+    model_class: type[Naive] | type[SeasonalNaive], season: int, table: Table
+) -> npt.NDArray[np.float64]:
     model = model_class(model_class.Params(), schema(season))
     return table.restore(model.predict(table))
 
