@@ -46,6 +46,10 @@ _SETTINGS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
 }
 
+# What fails in the end is told once, by whoever asked.
+_LOG_LEVELS = {"mlflow": logging.WARNING, "alembic": logging.WARNING, "urllib3": logging.ERROR}
+_LONGEST_REASON = 120
+
 
 def connect(uri: str) -> MlflowClient:
     """A client of the tracking server or database that answers.
@@ -55,15 +59,15 @@ def connect(uri: str) -> MlflowClient:
     """
     for name, value in _SETTINGS.items():
         os.environ.setdefault(name, value)
-    for name in ("mlflow", "alembic"):
-        logging.getLogger(name).setLevel(logging.WARNING)
+    for name, level in _LOG_LEVELS.items():
+        logging.getLogger(name).setLevel(level)
     try:
         client = MlflowClient(uri)
         client.search_experiments(max_results=1)
     except (MlflowException, SQLAlchemyError, ImportError, OSError) as error:
         reason = str(error).strip().splitlines()[0]
         raise ConfigError(
-            f"monitoring.mlflow: {mask_password(uri)} does not answer ({mask_password(reason)[:300]}); "
+            f"monitoring.mlflow: {mask_password(uri)} does not answer ({mask_password(reason)[:_LONGEST_REASON]}); "
             "start the server, give another URI (sqlite:////path/mlflow.db), or none."
         ) from error
     return client
