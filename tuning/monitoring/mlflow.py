@@ -65,9 +65,9 @@ def connect(uri: str) -> MlflowClient:
         client = MlflowClient(uri)
         client.search_experiments(max_results=1)
     except (MlflowException, SQLAlchemyError, ImportError, OSError) as error:
-        reason = str(error).strip().splitlines()[0]
+        reason = mask_password(str(error).strip().splitlines()[0])[:_LONGEST_REASON]
         raise ConfigError(
-            f"monitoring.mlflow: {mask_password(uri)} does not answer ({mask_password(reason)[:_LONGEST_REASON]}); "
+            f"monitoring.mlflow: {mask_password(uri)} does not answer ({reason}); "
             "start the server, give another URI (sqlite:////path/mlflow.db), or none."
         ) from error
     return client
