@@ -33,7 +33,9 @@ from models._torch_rng import IsolatedRng
 from models._torch_rows import Batch, Rows, as_tensor
 from models.errors import CheckpointError, DivergedError, ModelError
 
-BatchSize = PositiveInt | Literal["full"]
+BatchSize = PositiveInt | Literal["full", "auto"]
+_AUTO_STEPS = 128  # per epoch, where the batch size is left to the number of rows
+_AUTO_SIZES = (32, 512)
 
 # Losses are of order 1 on the scale that networks train on; below that a ratio says nothing.
 _LOSS_FLOOR = 1.0
@@ -48,7 +50,8 @@ class TorchParams(Params):
     Attributes:
         epochs: full budget.
         patience: epochs without improvement after which training stops early; None: never.
-        batch_size: rows per step; "full": all of them in one.
+        batch_size: rows per step; "full": all of them in one; "auto": by their number, the power of 2
+            that gives about 128 steps per epoch, from 32 to 512.
         gradient_clip: largest norm of the whole gradient; None: not clipped.
         plateau_factor: what the learning rate is multiplied by on a plateau of the validation loss.
         plateau_patience: epochs without improvement that make a plateau; None: a constant rate.
@@ -245,13 +248,22 @@ class TorchModel(Model[TorchParamsT]):
         self._use_threads()
         self.network.train()
         rows = self._train_rows
-        size = len(rows) if self.params.batch_size == "full" else self.params.batch_size
         with self._rng.active():
-            batches = rows.shuffled_batches(size, self.max_steps_per_epoch)
+            batches = rows.shuffled_batches(self._rows_per_step(len(rows)), self.max_steps_per_epoch)
             losses = [self._step(batch) for batch in batches]
         # One look per epoch: reading every step's loss would make a GPU wait for Python.
         self._check_losses(torch.stack(losses))
         self._check_weights()
+
+    def _rows_per_step(self, rows: int) -> int:
+        """The batch size at so many training rows."""
+        size = self.params.batch_size
+        if size == "full":
+            return rows
+        if size == "auto":
+            low, high = _AUTO_SIZES
+            return min(high, max(low, 1 << round(math.log2(max(1, rows / _AUTO_STEPS)))))
+        return size
 
     def _step(self, batch: Batch) -> Tensor:
         """One gradient step; returns the batch's loss, still on the device."""

@@ -182,7 +182,7 @@ class DualPath(TorchModel[DualPathParams]):
         """For steps that are mostly large matrix products."""
         layers = (layer for layer in self.network.modules() if isinstance(layer, nn.Linear))
         weights, rows = sum(layer.weight.numel() for layer in layers), self.params.batch_size
-        return rows == "full" or weights * rows >= _LARGE_STEP
+        return not isinstance(rows, int) or weights * rows >= _LARGE_STEP
 
     def inputs(self, table: Table) -> tuple[Tensor, ...]:
         """Numbers (n, d), embedding (n, e) and category codes (n, c)."""
