@@ -6,33 +6,49 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-FIELDS = (
-    "second",
-    "minute",
-    "hour",
-    "day_of_week",
-    "day",
-    "days_in_month",
-    "week",
-    "month",
-    "day_of_year",
-)
-_HOURS_PER_YEAR = 8766.0
-_PERIOD_HOURS = {"hour": 1.0, "day": 24.0, "week": 168.0, "month": 730.5, "year": _HOURS_PER_YEAR}
+_YEAR_DAYS = 365.25
+_FIELD_CYCLE_DAYS = {
+    "second": 1 / 1440,
+    "minute": 1 / 24,
+    "hour": 1.0,
+    "day_of_week": 7.0,
+    "day": 31.0,
+    "days_in_month": _YEAR_DAYS,
+    "week": _YEAR_DAYS,
+    "month": _YEAR_DAYS,
+    "day_of_year": _YEAR_DAYS,
+}
+_CIRCLE_DAYS = {"hour": 1 / 24, "day": 1.0, "week": 7.0, "month": 30.4, "year": _YEAR_DAYS}
+_FEWEST_CYCLES = 1.5  # in training; of fewer, the place in the cycle is a mere number of the time step
 
 
-def calendar_numbers(times: pd.DatetimeIndex) -> npt.NDArray[np.float32]:
-    """(T,) times -> (T, len(FIELDS)) float32."""
-    week = times.isocalendar().week.to_numpy(np.float32)
-    columns = [week if name == "week" else np.asarray(getattr(times, name)) for name in FIELDS]
-    return np.stack(columns, axis=1).astype(np.float32)
+def calendar_fields(times: pd.DatetimeIndex) -> tuple[str, ...]:
+    """The fields of the calendar that come again within the (T,) times of training."""
+    days = _days(times)
+    return tuple(name for name, cycle in _FIELD_CYCLE_DAYS.items() if days >= _FEWEST_CYCLES * cycle)
+
+
+def calendar_numbers(times: pd.DatetimeIndex, fields: tuple[str, ...]) -> npt.NDArray[np.float32]:
+    """(T,) times -> (T, len(fields)) float32."""
+    columns = [np.empty((len(times), 0))]
+    for name in fields:
+        field = times.isocalendar().week if name == "week" else getattr(times, name)
+        columns.append(np.asarray(field, dtype=np.float64)[:, np.newaxis])
+    return np.concatenate(columns, axis=1).astype(np.float32)
 
 
 def circle_names(times: pd.DatetimeIndex) -> tuple[str, ...]:
-    """Names of the columns of `circles` at the frequency of the grid: of periods longer than a step."""
-    step_hours = float(np.median(np.diff(times.to_numpy("datetime64[s]")).astype(np.float64))) / 3600
-    fitting = [name for name, hours in _PERIOD_HOURS.items() if hours >= 2 * step_hours]
+    """Names of the columns of `circles`: of periods of two steps or more that come again in training."""
+    days = _days(times)
+    step = days / max(len(times) - 1, 1)
+    fitting = [
+        name for name, cycle in _CIRCLE_DAYS.items() if cycle >= 2 * step and days >= _FEWEST_CYCLES * cycle
+    ]
     return tuple(f"{name}_{side}" for name in fitting for side in ("sin", "cos"))
+
+
+def _days(times: pd.DatetimeIndex) -> float:
+    return float((times[-1] - times[0]) / pd.Timedelta(days=1))
 
 
 def circles(times: pd.DatetimeIndex, names: tuple[str, ...]) -> npt.NDArray[np.float32]:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from models import Panel, Windows
-from tuning.data.series._calendar import FIELDS, calendar_numbers
+from tuning.data.series._calendar import calendar_numbers
 from tuning.data.series._scaling import rolling
 from tuning.data.series._season import Seasons
 
@@ -38,12 +38,14 @@ class FeaturePlan:
         known: names of the covariates known in advance, the first of `Panel.known`.
         past: names of `Panel.past`.
         static: names of `Panel.static`.
+        calendar: fields of the target's time.
     """
 
     seasons: Seasons
     known: tuple[str, ...] = ()
     past: tuple[str, ...] = ()
     static: tuple[str, ...] = ()
+    calendar: tuple[str, ...] = ()
 
     @property
     def reach(self) -> int:
@@ -58,7 +60,7 @@ class FeaturePlan:
             *_rolled(sight, _widths(self.seasons)),
             *_season_lags(sight, self.seasons),
             *_season_changes(sight, self.seasons),
-            *_calendar(sight),
+            *_calendar(sight, self.calendar),
             *self._covariates(sight),
         ]
         names = tuple(name for name, _ in columns)
@@ -178,7 +180,7 @@ def _season_changes(sight: _Sight, seasons: Seasons) -> Iterator[Column]:
             yield f"rise_ago_{name}", (then - sight.at(means, sight.origin - back)) / sight.scale
 
 
-def _calendar(sight: _Sight) -> Iterator[Column]:
-    numbers = calendar_numbers(sight.times)
-    for place, name in enumerate(FIELDS):
+def _calendar(sight: _Sight, fields: tuple[str, ...]) -> Iterator[Column]:
+    numbers = calendar_numbers(sight.times, fields)
+    for place, name in enumerate(fields):
         yield name, numbers[sight.target, place]

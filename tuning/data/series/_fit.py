@@ -12,7 +12,7 @@ from tuning.data._dense import DenseEncoder, is_one_hot
 from tuning.data._prepared import Fold
 from tuning.data._target import fit_target_transform
 from tuning.data.config import TargetConfig, TransformChoice
-from tuning.data.series._calendar import circle_names
+from tuning.data.series._calendar import calendar_fields, circle_names
 from tuning.data.series._cut import FoldSpans, Span
 from tuning.data.series._features import FeaturePlan
 from tuning.data.series._history import CovariateRole, History
@@ -65,7 +65,7 @@ def fit_fold(reading: SeriesReading, spans: FoldSpans, settings: FitSettings) ->
     recipe = PanelRecipe(
         transform=scale,
         covariates=tuple(CovariateScale.fit(covariate, end) for covariate in history.covariates),
-        circles=circle_names(history.times),
+        circles=circle_names(history.times[:end]),
         seen=names,
     )
     panel = recipe.panel(history)
@@ -73,7 +73,14 @@ def fit_fold(reading: SeriesReading, spans: FoldSpans, settings: FitSettings) ->
     training = history.target[seen, :end]
     scaling = fit_scaling(names, training, scale, settings.seasons.first, width, settings.horizon)
     windows = make_windows(panel, train, scaling, scale)
-    transform, table = _fit_transform(reading, recipe, scaling, windows, settings)
+    plan = FeaturePlan(
+        seasons=settings.seasons,
+        known=recipe.names(CovariateRole.KNOWN),
+        past=recipe.names(CovariateRole.PAST),
+        static=recipe.names(CovariateRole.STATIC),
+        calendar=calendar_fields(history.times[:end]),
+    )
+    transform, table = _fit_transform(reading, recipe, scaling, plan, windows, settings)
     scored = [
         _scored_table(transform, panel, history, span, _origins(observed, span, settings, max_rows), name)
         for name, span, max_rows in (
@@ -95,11 +102,14 @@ def _scored_table(
 
 
 def _fit_transform(
-    reading: SeriesReading, recipe: PanelRecipe, scaling: Scaling, windows: Windows, settings: FitSettings
+    reading: SeriesReading,
+    recipe: PanelRecipe,
+    scaling: Scaling,
+    plan: FeaturePlan,
+    windows: Windows,
+    settings: FitSettings,
 ) -> tuple[SeriesTransform, Table]:
     """The transform, and the table of the training windows."""
-    roles = (CovariateRole.KNOWN, CovariateRole.PAST, CovariateRole.STATIC)
-    plan = FeaturePlan(settings.seasons, *(recipe.names(role) for role in roles))
     names, features = plan.columns(windows)
     used = _varying(features)
     numeric = np.ascontiguousarray(features[:, used])

@@ -261,5 +261,5 @@ def _recipe_from_json(value: dict[str, Any]) -> PanelRecipe:
 
 
 def _plan_from_json(value: dict[str, Any]) -> FeaturePlan:
-    names = {name: tuple(value[name]) for name in ("known", "past", "static")}
+    names = {name: tuple(value[name]) for name in ("known", "past", "static", "calendar")}
     return FeaturePlan(Seasons(**value["seasons"]), **names)
