@@ -41,6 +41,7 @@ def test_fields_that_do_not_come_again_are_left_out() -> None:
     assert calendar_fields(hours) == ("second", "minute", "hour", "day_of_week", "day")
     months = pd.date_range("2000-01-01", periods=60, freq="MS")
     assert {"month", "days_in_month"} <= set(calendar_fields(months))
+    assert calendar_fields(pd.date_range("1980-01-01", periods=40, freq="YS")) == ()
 
 
 def test_numbers_of_the_calendar() -> None:
