@@ -23,7 +23,7 @@ _FEWEST_CYCLES = 1.5  # in training; of fewer, the place in the cycle is a mere 
 
 
 def calendar_fields(times: pd.DatetimeIndex) -> tuple[str, ...]:
-    """The fields of the calendar that come again within the (T,) times of training; none of steps of years."""
+    """The fields of the calendar that come again in the (T,) times of training; none of steps of years."""
     days = _days(times)
     if days / max(len(times) - 1, 1) >= int(_YEAR_DAYS):
         return ()
