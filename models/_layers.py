@@ -36,7 +36,8 @@ class Dropout(nn.Module):
         if x.device.type != "cpu":
             return functional.dropout(x, self.p)
         kept = _random_int16(x.shape) >= self._dropped_values - _LANE_VALUES // 2
-        return x * kept.to(x.dtype).mul_(self._scale)
+        # The scale apart: rounded to half precision it would no longer keep the mean.
+        return (x * kept.to(x.dtype)).mul_(self._scale)
 
 
 def _random_int16(shape: torch.Size) -> Tensor:
