@@ -30,12 +30,10 @@ from models._torch_checkpoint import (
     write_state,
 )
 from models._torch_rng import IsolatedRng
-from models._torch_rows import Batch, Rows, as_tensor
+from models._torch_rows import Batch, Rows, as_tensor, rows_per_step
 from models.errors import CheckpointError, DivergedError, ModelError
 
 BatchSize = PositiveInt | Literal["full", "auto"]
-_AUTO_STEPS = 128  # per epoch, where the batch size is left to the number of rows
-_AUTO_SIZES = (32, 512)
 
 # Losses are of order 1 on the scale that networks train on; below that a ratio says nothing.
 _LOSS_FLOOR = 1.0
@@ -249,21 +247,13 @@ class TorchModel(Model[TorchParamsT]):
         self.network.train()
         rows = self._train_rows
         with self._rng.active():
-            batches = rows.shuffled_batches(self._rows_per_step(len(rows)), self.max_steps_per_epoch)
+            batches = rows.shuffled_batches(
+                rows_per_step(self.params.batch_size, len(rows)), self.max_steps_per_epoch
+            )
             losses = [self._step(batch) for batch in batches]
         # One look per epoch: reading every step's loss would make a GPU wait for Python.
         self._check_losses(torch.stack(losses))
         self._check_weights()
-
-    def _rows_per_step(self, rows: int) -> int:
-        """The batch size at so many training rows."""
-        size = self.params.batch_size
-        if size == "full":
-            return rows
-        if size == "auto":
-            low, high = _AUTO_SIZES
-            return min(high, max(low, 1 << round(math.log2(max(1, rows / _AUTO_STEPS)))))
-        return size
 
     def _step(self, batch: Batch) -> Tensor:
         """One gradient step; returns the batch's loss, still on the device."""

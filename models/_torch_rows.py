@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -17,6 +18,10 @@ from models.errors import DivergedError
 
 # Several trials may share one GPU, and activations need room too.
 _SHARE_OF_FREE_MEMORY = 0.25
+
+# Of a batch size that is left to the number of rows.
+_AUTO_STEPS_PER_EPOCH = 128
+_AUTO_SIZES = (32, 512)
 
 # Rows of as many batches are sorted by length together: enough for batches of nearly one length, few
 # enough for batches that differ from epoch to epoch.
@@ -40,6 +45,20 @@ def as_tensor(array: npt.NDArray[Any]) -> Tensor:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
         return torch.from_numpy(np.asarray(array))
+
+
+def rows_per_step(batch_size: int | str, rows: int) -> int:
+    """The batch size at so many rows, where it is "full" or "auto".
+
+    >>> [rows_per_step("auto", rows) for rows in (270, 4_100, 10_500, 30_000, 70_000)]
+    [32, 32, 64, 256, 512]
+    """
+    if isinstance(batch_size, int):
+        return batch_size
+    if batch_size == "full":
+        return rows
+    low, high = _AUTO_SIZES
+    return min(high, max(low, 1 << round(math.log2(max(1, rows / _AUTO_STEPS_PER_EPOCH)))))
 
 
 @dataclass(frozen=True)

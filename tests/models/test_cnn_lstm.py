@@ -193,12 +193,3 @@ def test_a_table_without_columns_is_refused() -> None:
 def test_attention_needs_its_width() -> None:
     with pytest.raises(ValidationError, match="attention needs attention_width"):
         params(attention_width=None)
-
-
-@pytest.mark.parametrize(
-    ("rows", "size"),
-    [(1, 32), (270, 32), (4_100, 32), (10_500, 64), (30_000, 256), (70_000, 512), (10**7, 512)],
-)
-def test_the_automatic_batch_size_goes_by_the_rows(rows: int, size: int) -> None:
-    model = CnnLstm(params(), Schema(Task.BINARY, Loss.LOG, dense_width=4, n_classes=2))
-    assert model._rows_per_step(rows) == size
