@@ -245,11 +245,9 @@ class TorchModel(Model[TorchParamsT]):
             raise ModelError("advance() needs bind(train, valid) first.")
         self._use_threads()
         self.network.train()
-        rows = self._train_rows
+        size = rows_per_step(self.params.batch_size, len(self._train_rows))
         with self._rng.active():
-            batches = rows.shuffled_batches(
-                rows_per_step(self.params.batch_size, len(rows)), self.max_steps_per_epoch
-            )
+            batches = self._train_rows.shuffled_batches(size, self.max_steps_per_epoch)
             losses = [self._step(batch) for batch in batches]
         # One look per epoch: reading every step's loss would make a GPU wait for Python.
         self._check_losses(torch.stack(losses))
