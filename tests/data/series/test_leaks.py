@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
-from forecasts import prepared, shops
+from forecasts import ROLES, prepared, shops
 
 from models import Table, Windows
 from tuning.data import Fold
 from tuning.data.series import SeriesTransform
+from tuning.data.series._history import CovariateRole
 from tuning.data.series._origins import Origins
 from tuning.data.series._read_series import read_like
 from tuning.data.series._transform import make_windows
@@ -89,6 +91,33 @@ def test_nothing_is_fitted_on_validation_or_test() -> None:
         assert getattr(one, name) == getattr(other, name)
     for name in ("numeric", "dense", "target"):
         np.testing.assert_array_equal(getattr(folds[0].train, name), getattr(folds[1].train, name))
+
+
+@pytest.mark.parametrize("role", [None, "static"])
+def test_static_values_that_are_first_given_later_are_not_seen(role: str | None) -> None:
+    roles = {name: given for name, given in ROLES.items() if name != "size"}
+    frame = shops()
+    start = transform_start(prepared(frame).folds[0])
+    frame["rating"] = frame["shop"].map({1: 3.0, 2: 4.0})
+    told = frame.copy()
+    told.loc[(told["shop"] == 3) & (told["day"] >= start), "rating"] = 9.0
+    given = roles if role is None else {**roles, "rating": role}
+    folds = [prepared(each, roles=given).folds[0] for each in (frame, told)]
+    assert transform_of(folds[0]).recipe == transform_of(folds[1]).recipe
+    assert "rating" in transform_of(folds[0]).recipe.names(CovariateRole.STATIC)
+    for part in ("train", "valid", "test"):
+        one, other = (getattr(fold, part) for fold in folds)
+        np.testing.assert_array_equal(one.dense, other.dense)
+        np.testing.assert_array_equal(one.windows.panel.static, other.windows.panel.static)
+
+
+def test_series_that_begin_later_change_no_scale() -> None:
+    start = transform_start(prepared().folds[0])
+    new = shops(seed=9, n_shops=1).assign(shop=99, size=5000.0)
+    later = pd.concat([shops(), new[new["day"] >= start]], ignore_index=True)
+    one, other = (transform_of(prepared(frame).folds[0]) for frame in (shops(), later))
+    assert one.recipe == other.recipe
+    assert one.scaling == other.scaling
 
 
 def transform_start(fold: Fold) -> np.datetime64:

@@ -64,7 +64,7 @@ def fit_fold(reading: SeriesReading, spans: FoldSpans, settings: FitSettings) ->
     names = tuple(history.names[series] for series in seen)
     recipe = PanelRecipe(
         transform=scale,
-        covariates=tuple(CovariateScale.fit(covariate, end) for covariate in history.covariates),
+        covariates=tuple(CovariateScale.fit(covariate, end, seen) for covariate in history.covariates),
         circles=circle_names(history.times[:end]),
         seen=names,
     )

@@ -21,7 +21,7 @@ _LIMIT = 10.0  # standard deviations
 
 @dataclass(frozen=True)
 class CovariateScale:
-    """Mean and standard deviation of a covariate over training time, of all series together."""
+    """Mean and standard deviation of a covariate over training time, of all series there together."""
 
     name: str
     role: CovariateRole
@@ -29,9 +29,10 @@ class CovariateScale:
     std: float
 
     @classmethod
-    def fit(cls, covariate: Covariate, end: int) -> CovariateScale:
-        """Fit on the time steps before `end`."""
-        values = covariate.values if covariate.values.ndim == 1 else covariate.values[:, :end]
+    def fit(cls, covariate: Covariate, end: int, seen: npt.NDArray[np.integer]) -> CovariateScale:
+        """Fit on the time steps before `end` of the series seen there."""
+        values = covariate.values[seen]
+        values = values if values.ndim == 1 else values[:, :end]
         known = values[np.isfinite(values)]
         mean, std = (float(known.mean()), float(known.std())) if len(known) else (0.0, 0.0)
         return cls(covariate.name, covariate.role, mean, std if std > 0 else 1.0)

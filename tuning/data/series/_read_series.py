@@ -108,8 +108,8 @@ def read_history(
     Args:
         frame: as `read_frame` gave it; not changed.
         data: columns of time, series and target; frequency; roles.
-        fit_before: what covariates are, and their levels, is decided on rows before this time alone; None:
-            on all rows.
+        fit_before: what covariates are, their levels and the values of static ones follow from rows before
+            this time alone, and from the first row of series that begin later; None: from all rows.
 
     Raises:
         DataError: a column is missing, or rows are no series: a time that cannot be read, two rows of one
@@ -126,7 +126,7 @@ def read_history(
     grid = fit_grid(rows.stamps, rows.series, rows.positions, data.frequency)
     covariates, covariate_notes = _decide_covariates(frame, data, rows, fit_before)
     spec = SeriesColumns(columns, data.series, data.target, decimal_comma, grid.frequency, covariates)
-    history = _history(frame, spec, rows, grid)
+    history = _history(frame, spec, rows, grid, fit_before)
     notes = [*time_notes, *rows.notes, dropped_note, grid.note, *_missing_notes(rows, grid), *covariate_notes]
     return SeriesReading(history, spec, tuple(note for note in notes if note))
 
@@ -175,6 +175,15 @@ class _Rows:
             self.notes,
         )
 
+    def before(self, time: np.datetime64 | None) -> npt.NDArray[np.bool_]:
+        """(n,) whether a row lies before a time; all do before None."""
+        return np.ones(len(self.stamps), dtype=bool) if time is None else self.stamps < time
+
+    @property
+    def is_first(self) -> npt.NDArray[np.bool_]:
+        """(n,) whether a row is the first of its series."""
+        return np.diff(self.series, prepend=-1) != 0
+
 
 def _read_rows(frame: pd.DataFrame, spec: SeriesColumns, stamps: Stamps) -> _Rows:
     names = [column.name for column in spec.time]
@@ -221,7 +230,7 @@ def _with_targets(rows: _Rows) -> tuple[_Rows, str]:
 def _decide_covariates(
     frame: pd.DataFrame, data: DataConfig, rows: _Rows, fit_before: np.datetime64 | None
 ) -> tuple[tuple[CovariateColumn, ...], tuple[str, ...]]:
-    fit = slice(None) if fit_before is None else rows.stamps < fit_before
+    fit = rows.before(fit_before)
     others = [name for name in map(str, frame) if name not in (*data.time, *data.series, data.target)]
     table = frame[others].iloc[rows.positions[fit]]
     return decide_covariates(table, rows.series[fit], data.roles)
@@ -250,15 +259,24 @@ def _missing_notes(rows: _Rows, grid: Grid) -> list[str]:
     return notes
 
 
-def _history(frame: pd.DataFrame, spec: SeriesColumns, rows: _Rows, grid: Grid) -> History:
+def _history(
+    frame: pd.DataFrame,
+    spec: SeriesColumns,
+    rows: _Rows,
+    grid: Grid,
+    fit_before: np.datetime64 | None = None,
+) -> History:
     shape = (len(rows.names), len(grid.times))
+    # A value that is first given later would tell earlier forecasts of their future.
+    of_series = rows.before(fit_before) | rows.is_first
     cells = rows.series * shape[1] + grid.positions
     covariates: list[Covariate] = []
     for column in spec.covariates:
         table = frame[column.name].iloc[rows.positions]
         for name, values in zip(column.covariate_names, column.read(table), strict=True):
             is_static = column.role is CovariateRole.STATIC
-            placed = _first_known(values, rows) if is_static else _place(values, cells, shape)
+            known = np.where(of_series, values, np.nan)
+            placed = _first_known(known, rows) if is_static else _place(values, cells, shape)
             covariates.append(Covariate(name, column.role, placed))
     positions = np.full(shape[0] * shape[1], -1, dtype=np.int64)
     positions[cells] = rows.positions
