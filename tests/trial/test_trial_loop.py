@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pytest
 
-from models import ModelClass, load_family
+from models import ModelClass, Table, Task, load_family
 from models.errors import CheckpointError
 from tests.trial.rows import (
     RMSE,
@@ -24,6 +25,7 @@ from tests.trial.rows import (
     stop_after,
 )
 from tests.trial.scripted import Scripted, zero_folds
+from tuning.metrics import get_metric
 from tuning.space import load_space
 from tuning.store import Status
 from tuning.trial import PREDICTIONS_NAME, FoldRows, Report, TrialLoop, TrialSpec, read_checkpoint
@@ -274,3 +276,29 @@ def test_the_best_checkpoint_predicts_what_was_written(tmp_path: Path) -> None:
     np.testing.assert_array_equal(
         fresh.predict(fold.valid), predictions(tmp_path, spec)["output_0"].to_numpy()
     )
+
+
+class Classes(Scripted):
+    """Gives the right class of every row the scripted probability."""
+
+    tasks = frozenset({Task.BINARY})
+
+    def predict(self, table: Table) -> npt.NDArray[np.float64]:
+        sure = super().predict(table)
+        return np.column_stack([sure, 1 - sure])
+
+
+def test_equal_shares_of_hits_are_told_apart_by_log_loss(tmp_path: Path) -> None:
+    folds = tuple(
+        FoldRows(
+            replace(fold.schema, task=Task.BINARY, n_classes=2),
+            replace(fold.train, target=np.zeros(len(fold.train), dtype=np.int64)),
+            replace(fold.valid, target=np.zeros(len(fold.valid), dtype=np.int64)),
+        )
+        for fold in zero_folds()
+    )
+    spec = spec_of({"script": [0.4, 0.6, 0.9, 0.8, 0.7, 0.6, 0.6, 0.6, 0.6]}, max_iterations=9)
+    loop = TrialLoop(spec, Classes, folds, get_metric("accuracy", Task.BINARY), tmp_path)
+    while not (report := loop.step()).is_last:
+        pass
+    assert (report.best_value, report.best_iteration) == (1.0, 3)

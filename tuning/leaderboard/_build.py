@@ -8,9 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from models import Task
 from tuning.leaderboard._board import Leaderboard
 from tuning.leaderboard._rows import LeaderboardRow
-from tuning.metrics import Direction
+from tuning.metrics import Direction, Metric, get_metric
 from tuning.store import Metrics, TrialRecord
 
 
@@ -20,7 +21,8 @@ def build_leaderboard(
     """Rank trials by their validation score.
 
     Ranked is what has a finite score and neither failed, diverged nor still runs. Equal scores are
-    ranked by the time they ended, then by family and number. Test metrics are shown and never rank.
+    ranked by the metric's tie breaker, then by the time they ended, then by family and number. Test
+    metrics are shown and never rank.
 
     Args:
         study: name of the study.
@@ -30,7 +32,8 @@ def build_leaderboard(
         records: the trials, in any order.
     """
     ranked, unranked = _partition(records)
-    ranked.sort(key=lambda record: _ranking_key(record, direction))
+    breaker = get_metric(metric, Task(task)).tie_breaker
+    ranked.sort(key=lambda record: _ranking_key(record, direction, breaker))
     unranked.sort(key=lambda record: (record.model, record.number))
     rows = [_row(record, metric, rank) for rank, record in enumerate(ranked, start=1)]
     rows = [*_with_best_of_family(rows), *(_row(record, metric, None) for record in unranked)]
@@ -46,11 +49,19 @@ def _partition(records: Iterable[TrialRecord]) -> tuple[list[TrialRecord], list[
     return ranked, unranked
 
 
-def _ranking_key(record: TrialRecord, direction: Direction) -> tuple[float, float, str, int]:
+def _ranking_key(
+    record: TrialRecord, direction: Direction, breaker: Metric | None
+) -> tuple[float, float, float, str, int]:
     value = math.inf if record.value is None else record.value
     loss = value if direction is Direction.MINIMIZE else -value
     ended_s = math.inf if record.ended_at is None else record.ended_at.timestamp()
-    return (loss, ended_s, record.model, record.number)
+    return (loss, _tie_loss(record, breaker), ended_s, record.model, record.number)
+
+
+def _tie_loss(record: TrialRecord, breaker: Metric | None) -> float:
+    if breaker is None or breaker.name not in record.valid:
+        return math.inf
+    return breaker.to_loss(record.valid[breaker.name])
 
 
 def _with_best_of_family(rows: Sequence[LeaderboardRow]) -> list[LeaderboardRow]:

@@ -44,6 +44,8 @@ class Metric:
         requirement: what the metric asks of the targets: None where they keep to it, else a sentence.
         is_scaled: errors are measured in units of the naive forecast's error of the row's series; rows
             of series whose naive forecast was perfect in training do not count.
+        tie_breaker: what tells equal values apart; of metrics that count hits, which few rows make equal
+            often. None: nothing.
     """
 
     name: str
@@ -53,6 +55,7 @@ class Metric:
     function: ScoreFunction
     requirement: Requirement = anything
     is_scaled: bool = False
+    tie_breaker: Metric | None = None
 
     def __call__(
         self,

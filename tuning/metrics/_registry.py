@@ -11,13 +11,21 @@ from models import Loss, Task
 from tuning.errors import ConfigError
 from tuning.metrics import _classification as classification
 from tuning.metrics import _regression as regression
-from tuning.metrics._metric import Direction, Metric
+from tuning.metrics._metric import Direction, Metric, ScoreFunction
 from tuning.metrics._predictions import Predictions
 
 _MINIMIZE, _MAXIMIZE = Direction.MINIMIZE, Direction.MAXIMIZE
 _NUMBERS = frozenset({Task.REGRESSION})
 _CLASSES = frozenset({Task.BINARY, Task.MULTICLASS})
 _FORECASTS = frozenset({Task.FORECASTING})
+
+_LOG_LOSS = Metric("log_loss", _MINIMIZE, _CLASSES, Loss.LOG, classification.log_loss)
+
+
+def _of_hits(name: str, function: ScoreFunction) -> Metric:
+    """A metric of the most probable classes alone."""
+    return Metric(name, _MAXIMIZE, _CLASSES, Loss.LOG, function, tie_breaker=_LOG_LOSS)
+
 
 _METRICS = (
     Metric("rmse", _MINIMIZE, _NUMBERS, Loss.SQUARED, regression.rmse),
@@ -32,13 +40,13 @@ _METRICS = (
     Metric("mae", _MINIMIZE, _FORECASTS, Loss.ABSOLUTE, regression.mae),
     Metric("rmse", _MINIMIZE, _FORECASTS, Loss.SQUARED, regression.rmse),
     Metric("mase", _MINIMIZE, _FORECASTS, Loss.ABSOLUTE, regression.mae, is_scaled=True),
-    Metric("log_loss", _MINIMIZE, _CLASSES, Loss.LOG, classification.log_loss),
+    _LOG_LOSS,
     Metric(
         "roc_auc", _MAXIMIZE, _CLASSES, Loss.LOG, classification.roc_auc, classification.needs_two_classes
     ),
-    Metric("accuracy", _MAXIMIZE, _CLASSES, Loss.LOG, classification.accuracy),
-    Metric("balanced_accuracy", _MAXIMIZE, _CLASSES, Loss.LOG, classification.balanced_accuracy),
-    Metric("f1_macro", _MAXIMIZE, _CLASSES, Loss.LOG, classification.f1_macro),
+    _of_hits("accuracy", classification.accuracy),
+    _of_hits("balanced_accuracy", classification.balanced_accuracy),
+    _of_hits("f1_macro", classification.f1_macro),
 )
 _DEFAULTS = {
     Task.REGRESSION: "rmse",

@@ -26,6 +26,7 @@ class Progress:
         iteration: last iteration reported.
         units_done: units trained.
         best_value: best validation score, None before the first.
+        best_tie: the tie breaker's value at the best score; None for metrics without one.
         best_units: units trained at the best score.
         best_iteration: iteration during which the best score was reached.
         train_seconds: time spent on training and evaluating.
@@ -35,6 +36,7 @@ class Progress:
     iteration: int = 0
     units_done: int = 0
     best_value: float | None = None
+    best_tie: float | None = None
     best_units: int = 0
     best_iteration: int = 0
     train_seconds: float = 0.0

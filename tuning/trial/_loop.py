@@ -153,26 +153,37 @@ class TrialLoop:
         return False
 
     def _train_unit(self) -> None:
-        values = []
+        values, ties = [], []
         for model, fold in zip(self._models, self._folds, strict=True):
             model.advance()
-            value = self._metric.of(fold.valid, model.predict_valid())
+            outputs = model.predict_valid()
+            value = self._metric.of(fold.valid, outputs)
             if not math.isfinite(value):
                 raise DivergedError(f"The validation {self._metric.name} is {value}.")
             model.observe(self._metric.to_loss(value))
             values.append(value)
+            if self._metric.tie_breaker is not None:
+                ties.append(self._metric.tie_breaker.of(fold.valid, outputs))
         self._progress.units_done += 1
-        self._note(float(np.mean(values)))
+        self._note(float(np.mean(values)), float(np.mean(ties)) if ties else None)
 
-    def _note(self, value: float) -> None:
+    def _note(self, value: float, tie: float | None) -> None:
         progress = self._progress
         progress.last_value = value
-        if progress.best_value is None or self._metric.is_better(value, progress.best_value):
-            progress.best_value = value
+        if self._is_best(value, tie):
+            progress.best_value, progress.best_tie = value, tie
             progress.best_units = progress.units_done
             progress.best_iteration = progress.iteration + 1
             for model in self._models:
                 model.mark_best()
+
+    def _is_best(self, value: float, tie: float | None) -> bool:
+        best, best_tie, breaker = self._progress.best_value, self._progress.best_tie, self._metric.tie_breaker
+        if best is None or self._metric.is_better(value, best):
+            return True
+        if value != best or breaker is None or tie is None or best_tie is None:
+            return False
+        return breaker.is_better(tie, best_tie)
 
     def _is_out_of_patience(self) -> bool:
         patience = self._models[0].patience_units
