@@ -11,7 +11,7 @@ from forecasts import HORIZON, prepared, shops
 from models import Table, Windows
 from models.errors import CheckpointError
 from tuning.data import load_transform
-from tuning.data.series import SeriesTransform
+from tuning.data.series import SeriesTransform, _grid
 from tuning.errors import DataError
 
 LAST = pd.Timestamp("2024-05-19")
@@ -77,6 +77,25 @@ def test_given_rows_win(transform: SeriesTransform) -> None:
 def test_no_rows_are_refused(transform: SeriesTransform) -> None:
     with pytest.raises(DataError, match="There are no rows to predict"):
         transform.apply(shops().iloc[:0])
+
+
+@pytest.mark.parametrize("hours", [-6, 6])
+def test_times_between_the_steps_of_training_are_refused(transform: SeriesTransform, hours: int) -> None:
+    newer = shops()
+    newer["day"] += pd.Timedelta(hours=hours)
+    for frame in (newer, newer[newer["day"] >= "2024-05-01"]):
+        with pytest.raises(DataError, match="is not a whole number of steps of D from 2024-05-19"):
+            transform.apply(frame)
+
+
+def test_times_far_from_training_are_refused(
+    transform: SeriesTransform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_grid, "MOST_CELLS", 10_000)
+    newer = shops()
+    newer["day"] += pd.Timedelta(days=365 * 20)
+    with pytest.raises(DataError, match="3 series of 7,440 steps of D are more than the 10,000 values"):
+        transform.apply(newer)
 
 
 def test_a_new_series_has_its_own_rows_alone(transform: SeriesTransform) -> None:

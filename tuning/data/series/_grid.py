@@ -177,7 +177,7 @@ def _first(bad: Any, rows: IntArray) -> int:
     return int(candidates[rows[candidates].argmin()])
 
 
-def show(stamp: np.datetime64) -> str:
+def show(stamp: np.datetime64 | pd.Timestamp) -> str:
     """A stamp as a person writes it, without a time of day at midnight."""
     text = str(pd.Timestamp(stamp))
     return text.removesuffix(" 00:00:00")
@@ -272,14 +272,22 @@ def _coarser(stamps: Stamps, series: IntArray, n: int) -> str:
     return next((name for name in _COARSER if lengths[name] >= mean), _COARSER[-1])
 
 
-def _grid(stamps: Stamps, series: IntArray, positions: IntArray, alias: str) -> Grid:
-    length = int(positions.max()) + 1
-    n_series = int(series.max()) + 1
+def check_size(n_series: int, length: int, alias: str) -> None:
+    """Refuse a grid that does not fit in memory.
+
+    Raises:
+        DataError: the message says how large it is.
+    """
     if n_series * length > MOST_CELLS:
         raise DataError(
             f"data.time: {n_series:,} series of {length:,} steps of {alias} are more than the "
             f"{MOST_CELLS:,} values that fit in memory: take fewer series, a shorter time or a coarser step."
         )
+
+
+def _grid(stamps: Stamps, series: IntArray, positions: IntArray, alias: str) -> Grid:
+    length = int(positions.max()) + 1
+    check_size(int(series.max()) + 1, length, alias)
     offset = parse_frequency(alias)
     start = stamps[positions == 0].min()
     if step_in_months(offset) is not None:

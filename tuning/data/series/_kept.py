@@ -12,7 +12,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from tuning.data.series._frequency import parse_frequency
+from tuning.data.series._grid import check_size, show
 from tuning.data.series._history import Covariate, CovariateRole, History
+from tuning.errors import DataError
 
 FloatArray = npt.NDArray[np.float64]
 _ARRAYS_FILE, _NAMES_FILE = "history.npz", "history.json"
@@ -34,12 +36,15 @@ def lengthened(history: History, end: int) -> History:
 
 
 def extended(kept: History, newer: History) -> History:
-    """The series of `newer`, with what `kept` knows of them where `newer` has no value."""
-    start, end = (
-        min(kept.times[0], newer.times[0]),
-        max(kept.times[-1], newer.times[-1]),
-    )
+    """The series of `newer`, with what `kept` knows of them where `newer` has no value.
+
+    Raises:
+        DataError: the times of `newer` lie between those of `kept`, or too far from them.
+    """
+    start, end = min(kept.times[0], newer.times[0]), max(kept.times[-1], newer.times[-1])
     times = pd.date_range(start, end, freq=parse_frequency(newer.frequency), unit="us")
+    _check_steps(kept, newer, times)
+    check_size(len(newer.names), len(times), newer.frequency)
     before, after = (_regridded(each, times, newer.names) for each in (kept, newer))
     known = {covariate.name: covariate.values for covariate in before.covariates}
     return replace(
@@ -49,6 +54,16 @@ def extended(kept: History, newer: History) -> History:
             replace(each, values=_first_known(each.values, known[each.name])) for each in after.covariates
         ),
     )
+
+
+def _check_steps(kept: History, newer: History, times: pd.DatetimeIndex) -> None:
+    ends = newer.times[[0]].append(kept.times[[-1]])
+    if (times.get_indexer(ends) < 0).any():
+        raise DataError(
+            f"data.time: {show(newer.times[0])} is not a whole number of steps of {newer.frequency} from "
+            f"{show(kept.times[-1])}, where the data that the model was trained on end: give the rows at "
+            "such times."
+        )
 
 
 def save_history(history: History, folder: Path) -> None:

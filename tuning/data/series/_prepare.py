@@ -12,6 +12,7 @@ from tuning.data._target import target_notes
 from tuning.data.config import ColumnRole, DataConfig, SplitConfig, SplitMethod, TargetConfig
 from tuning.data.series._cut import Cut, Span, from_record, make_cut, record
 from tuning.data.series._fit import FitSettings, fit_fold
+from tuning.data.series._grid import show
 from tuning.data.series._history import History
 from tuning.data.series._read_series import SeriesColumns, SeriesReading, read_history
 from tuning.data.series._scaling import LocationRule
@@ -129,7 +130,7 @@ def _range(history: History, span: Span) -> str:
 
 
 def _day(history: History, step: int) -> str:
-    return str(history.times[step]).removesuffix(" 00:00:00")
+    return show(history.times[step])
 
 
 def _scale_notes(fold: Fold, target: TargetConfig, settings: FitSettings) -> list[str]:

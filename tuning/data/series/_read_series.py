@@ -182,7 +182,8 @@ class _Rows:
     @property
     def is_first(self) -> npt.NDArray[np.bool_]:
         """(n,) whether a row is the first of its series."""
-        return np.diff(self.series, prepend=-1) != 0
+        first: npt.NDArray[np.bool_] = np.diff(self.series, prepend=-1) != 0
+        return first
 
 
 def _read_rows(frame: pd.DataFrame, spec: SeriesColumns, stamps: Stamps) -> _Rows:
