@@ -11,8 +11,9 @@ $(INSTALLED): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	touch $@
 
-demo: $(INSTALLED)  ## Tune six families on real data and print the leaderboard.
+demo: $(INSTALLED)  ## Tune six families on a table, and forecasters on a series; print both leaderboards.
 	$(BIN)/tuning run examples/abalone.yaml --name demo-$$(date +%Y%m%d-%H%M%S)
+	$(BIN)/tuning run examples/retail.yaml --name demo-retail-$$(date +%Y%m%d-%H%M%S)
 
 lint: $(INSTALLED)  ## Style and types.
 	$(BIN)/ruff check .
