@@ -128,11 +128,11 @@ class Windows:
         Raises:
             ModelError: the rows are not whole windows, one after another.
         """
-        of_row = self.window_of_row
-        window = of_row[rows]
-        starts = np.flatnonzero(np.r_[True, window[1:] != window[:-1]]) if len(window) else window
-        chosen = window[starts]
-        whole = np.concatenate([np.flatnonzero(of_row == one) for one in chosen]) if len(chosen) else rows
+        window = self.window_of_row[rows]
+        chosen = window[np.diff(window, prepend=-1) != 0]
+        counts = self.mask.sum(axis=1)  # (w, H) -> (w,) rows of each window
+        shift = (np.cumsum(counts) - counts)[chosen] - (np.cumsum(counts[chosen]) - counts[chosen])
+        whole = np.arange(counts[chosen].sum()) + np.repeat(shift, counts[chosen])
         if not np.array_equal(whole, rows):
             raise ModelError("Rows of forecasts can only be taken by whole windows.")
         return self.take(chosen)
