@@ -18,6 +18,15 @@ def test_series_of_several_columns() -> None:
     assert np.array_equal(history.target, values(48).reshape(4, 12))
 
 
+def test_labels_that_hold_what_joins_them_are_refused() -> None:
+    frame = of_times(DAYS, s=["a"] * 12, d=["b", "b / c"] * 6)
+    assert refusal(frame, series="s,d") == (
+        "data.series: 'b / c' in 'd' holds ' / ', which stands between the columns in names of series: "
+        "write it otherwise."
+    )
+    assert read(of_times(DAYS, d=["b / c"] * 12), series="d").history.names == ("b / c",)
+
+
 def test_without_series_columns_there_is_one() -> None:
     assert read(of_times(DAYS)).history.names == ("",)
 

@@ -22,7 +22,7 @@ _INFINITIES = frozenset({"inf", "+inf", "-inf", "infinity", "+infinity", "-infin
 _MOST_SEPARATORS = 8
 _CLOCKS_CHANGE_BEFORE = 4 * DAY // 24
 _SUNDAY = 6
-_CHUNK = " / "
+SERIES_JOINT = " / "  # between the labels of a series that several columns name
 
 
 def labels_of(column: pd.Series[Any]) -> tuple[IntArray, list[str | None]]:
@@ -38,12 +38,16 @@ def labels_of(column: pd.Series[Any]) -> tuple[IntArray, list[str | None]]:
 def series_of(frame: pd.DataFrame, names: Sequence[str]) -> tuple[IntArray, tuple[str, ...]]:
     """(n,) series of each row, -1 where a label is missing; and the names of the S series.
 
-    Series are in the order of the file; names of several columns are joined by " / ". Without columns
-    all rows are one series, with the empty name.
+    Series are in the order of the file; names of several columns are joined by `SERIES_JOINT`. Without
+    columns all rows are one series, with the empty name.
+
+    Raises:
+        DataError: one of several labels holds `SERIES_JOINT`, so that the name could not be taken apart.
     """
     if not names:
         return np.zeros(len(frame), dtype=np.int64), ("",)
     parts = [labels_of(frame[name]) for name in names]
+    _refuse_joints(names, [labels for _, labels in parts])
     joint = np.zeros(len(frame), dtype=np.int64)
     missing = np.zeros(len(frame), dtype=bool)
     for codes, labels in parts:
@@ -52,7 +56,17 @@ def series_of(frame: pd.DataFrame, names: Sequence[str]) -> tuple[IntArray, tupl
     codes = np.full(len(frame), -1, dtype=np.int64)
     codes[~missing], first = _renumbered(joint[~missing])
     rows = np.flatnonzero(~missing)[first]
-    return codes, tuple(_CHUNK.join(str(labels[codes[row]]) for codes, labels in parts) for row in rows)
+    return codes, tuple(SERIES_JOINT.join(str(labels[codes[row]]) for codes, labels in parts) for row in rows)
+
+
+def _refuse_joints(names: Sequence[str], labels: Sequence[Sequence[str | None]]) -> None:
+    for name, each in zip(names, labels, strict=True):
+        bad = next((label for label in each if label is not None and SERIES_JOINT in label), None)
+        if bad is not None and len(names) > 1:
+            raise DataError(
+                f"data.series: {bad!r} in {name!r} holds {SERIES_JOINT!r}, which stands between the columns "
+                "in names of series: write it otherwise."
+            )
 
 
 def _renumbered(codes: IntArray) -> tuple[IntArray, IntArray]:

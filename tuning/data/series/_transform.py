@@ -23,13 +23,13 @@ from tuning.data.series._kept import extended, lengthened, load_history, save_hi
 from tuning.data.series._origins import Origins, latest_origins
 from tuning.data.series._panel import CovariateScale, PanelRecipe
 from tuning.data.series._read_series import SeriesColumns, read_like
+from tuning.data.series._rows import SERIES_JOINT
 from tuning.data.series._scaling import Scaling
 from tuning.data.series._season import Seasons
 from tuning.errors import DataError
 
 STATE_FILE = "series.json"
 _LEAST_STEPS_KEPT = 1000  # of the history, for networks that look far back
-_CHUNK = " / "  # between the labels of a series that several columns name
 _NAMES_SHOWN = 5
 _LOGGER = logging.getLogger(__name__)
 
@@ -196,7 +196,7 @@ class SeriesTransform:
         columns = self.columns.series
         if not columns:
             return {}
-        parts = [name.rsplit(_CHUNK, len(columns) - 1) for name in names]
+        parts = [name.split(SERIES_JOINT) if len(columns) > 1 else [name] for name in names]
         return {
             column: _as_whole_numbers([part[place] for part in parts]) for place, column in enumerate(columns)
         }
