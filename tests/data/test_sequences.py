@@ -223,6 +223,12 @@ def test_values_that_are_no_sequences_are_refused(values: list[Any]) -> None:
         prepared(frame_of(values, z=np.arange(N) % 9 * 0.5), {"x": "sequence"})
 
 
+@pytest.mark.parametrize("values", [np.arange(N) * 0.5, np.arange(N) % 2 == 0])
+def test_single_values_are_no_sequences(values: np.ndarray) -> None:
+    with pytest.raises(DataError, match="'x' has the role sequence, but holds one number"):
+        prepared(frame_of(values, z=np.arange(N) % 9 * 0.5), {"x": "sequence"})
+
+
 def test_sequences_of_no_steps_are_dropped() -> None:
     data = prepared(frame_of([[]] * N, z=np.arange(N) % 9 * 0.5), {"x": "sequence"})
     assert data.roles["x"] == "drop"

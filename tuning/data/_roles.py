@@ -198,6 +198,11 @@ def _given_sequence(column: pd.Series[Any], layout: SequenceLayout) -> ColumnSpe
     form = step_format(column, layout, SHARE_THAT_PARSES) if _values.is_words(column) else None
     if form is not None:
         return _of_steps(spec, form)
+    if not _values.is_words(column):
+        raise DataError(
+            f"Column {spec.name!r} has the role sequence, but holds one number, truth value or time a row: a "
+            "sequence is a list of numbers or a string of characters."
+        )
     if _holds_objects(column):
         raise DataError(
             f"Column {spec.name!r} has the role sequence, but its values are no lists of numbers, nor lists "
