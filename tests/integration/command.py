@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from tests.conftest import ROOT
+
+Run = Callable[..., str]
+"""Runs a command in this process, and returns what it says."""
 
 PROBE = ROOT / "tests" / "families" / "probe.py"
 ABALONE = ROOT / "examples" / "data" / "abalone.csv"

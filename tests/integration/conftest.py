@@ -13,6 +13,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import ray
+
+from tests.integration.command import Run
+from tuning.cli import main
 
 
 @pytest.fixture(scope="session")
@@ -41,3 +45,24 @@ def _wait_for_address(log: Path, head: subprocess.Popen[bytes]) -> str:
         assert head.poll() is None, log.read_text()
         time.sleep(0.1)
     raise AssertionError(f"Ray did not start within a minute: {log.read_text()}")
+
+
+@pytest.fixture
+def refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run a command that must be refused; returns its one sentence."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: str | Path) -> str:
+        monkeypatch.setattr(sys, "argv", ["tuning", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        assert ended.value.code == 2
+        assert not ray.is_initialized()
+        message = capsys.readouterr().err.strip()
+        assert message.startswith("Error: ")
+        assert message.count("\n") == 0
+        assert "Traceback" not in message
+        assert not list(tmp_path.glob("studies/*/study.yaml"))
+        return message
+
+    return run

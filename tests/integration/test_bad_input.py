@@ -6,39 +6,15 @@ import os
 import shutil
 import stat
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import ray
 
-from tests.integration.command import ABALONE, PROBE, tuning
+from tests.integration.command import ABALONE, PROBE, Run, tuning
 from tuning.cli import main
 from tuning.store import DriverLock
 from tuning.study import read_header, take_up, write_header
-
-Run = Callable[..., str]
-
-
-@pytest.fixture
-def refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Run a command that must be refused; returns its one sentence."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments: str | Path) -> str:
-        monkeypatch.setattr(sys, "argv", ["tuning", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        assert ended.value.code == 2
-        assert not ray.is_initialized()
-        message = capsys.readouterr().err.strip()
-        assert message.startswith("Error: ")
-        assert message.count("\n") == 0
-        assert "Traceback" not in message
-        assert not list(tmp_path.glob("studies/*/study.yaml"))
-        return message
-
-    return run
 
 
 def _table(tmp_path: Path, text: str) -> Path:

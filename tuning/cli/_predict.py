@@ -39,6 +39,8 @@ def predict(
 ) -> None:
     """Predict new rows, or continue series, with a tuned model.
 
+    The best one, unless another is named:
+
         tuning predict NAME new_rows.csv -o predictions.csv
 
         tuning predict NAME -o forecast.csv --model lightgbm

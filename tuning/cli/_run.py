@@ -180,8 +180,7 @@ def run(
             "monitoring.mlflow": mlflow,
         }
     )
-    roles = dict.fromkeys(_names(drop), "drop") | dict.fromkeys(_names(known), "known")
-    config = _configure(study_file, options, roles, settings or [])
+    config = _configure(study_file, options, _roles(_names(drop), _names(known)), settings or [])
     from tuning.progress import make_view
     from tuning.study import run_study, set_up
 
@@ -263,7 +262,7 @@ def _configure(
     raw = apply_settings(raw, settings)
     _require_data(raw)
     raw.setdefault("name", _free_name(raw))
-    return validate_config(raw, str(file) if file else "the command line", _given_by(options, settings))
+    return validate_config(raw, str(file) if file else "", _given_by(options, settings))
 
 
 def _given_by(options: Mapping[str, Any], settings: Sequence[str]) -> dict[str, str]:
@@ -309,7 +308,15 @@ def _free_name(raw: Mapping[str, Any]) -> str:
 
 def _names(listed: str | None) -> list[str]:
     """The names in a list with commas."""
-    return [name.strip() for name in listed.split(",")] if listed else []
+    return [name for part in (listed or "").split(",") if (name := part.strip())]
+
+
+def _roles(dropped: Sequence[str], known: Sequence[str]) -> dict[str, str]:
+    """Column -> role, of the columns that options name."""
+    both = sorted(set(dropped) & set(known))
+    if both:
+        raise ConfigError(f"--drop: {both[0]!r} is named by --known as well: name it once.")
+    return dict.fromkeys(dropped, "drop") | dict.fromkeys(known, "known")
 
 
 @contextmanager

@@ -12,7 +12,7 @@ import yaml
 from pydantic import ValidationError
 
 from tuning.config._study import StudyConfig
-from tuning.config.explain import explain
+from tuning.config.explain import explain, where
 from tuning.errors import ConfigError
 
 
@@ -98,13 +98,13 @@ def validate_config(
 
     Args:
         raw: the sections.
-        place: where they come from, for messages.
+        place: where they come from, for messages; empty for options alone.
         given_by: dotted key -> the option that its value came from, for messages.
 
     Raises:
         ConfigError: one sentence with place, key, rule, value and valid choices.
     """
-    _refuse_booleans(raw, place)
+    _refuse_booleans(raw, place, given_by)
     try:
         return StudyConfig.model_validate(raw)
     except ValidationError as error:
@@ -115,11 +115,12 @@ _BOOLEAN_KEYS = frozenset({"monitoring.tensorboard", "data.drop_missing_target"}
 _FREE_SECTIONS = ("spaces.",)
 
 
-def _refuse_booleans(raw: Mapping[str, Any], place: str) -> None:
+def _refuse_booleans(raw: Mapping[str, Any], place: str, given_by: Mapping[str, str]) -> None:
     for key, value in _leaves(raw):
         if isinstance(value, bool) and not _is_boolean_key(key):
             raise ConfigError(
-                f"{place}.{key}: this cannot be {value}; YAML reads a bare on, off, yes or no so: quote it."
+                f"{where(key.split('.'), place, given_by)}: this cannot be {value}; YAML reads a bare on, "
+                "off, yes or no so: quote it."
             )
 
 

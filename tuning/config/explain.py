@@ -50,7 +50,7 @@ def explain(
 
     Args:
         error: what pydantic raised.
-        place: file or section that holds the value.
+        place: file or section that holds the value; empty for options alone.
         model: the model that refused it, to offer its field names.
         given_by: dotted key -> the option that its value came from.
     """
@@ -58,19 +58,25 @@ def explain(
     # A misspelt key is the cause of the key that is missing in its stead.
     first = min(problems, key=lambda problem: problem["type"] != "extra_forbidden")
     key = [str(part) for part in first["loc"] if not _is_tag(part, first)]
-    sentence = full_stop(f"{_where(key, place, given_by)}: {_rule(first, model)}")
+    sentence = full_stop(f"{where(key, place, given_by)}: {_rule(first, model)}")
     more = len(problems) - 1
     rest = f" (and {more} more problem{'s' if more > 1 else ''})" if more else ""
     return sentence[:-1] + rest + sentence[-1]
 
 
-def _where(key: Sequence[str], place: str, given_by: Mapping[str, str]) -> str:
-    """What the user calls a key: the option that it came from, or its path in the file."""
+def where(key: Sequence[str], place: str, given_by: Mapping[str, str]) -> str:
+    """What the user calls a key: the option that it came from, or its path in the file.
+
+    >>> where(["data", "season"], "study.yaml", {}), where(["data", "season"], "", {})
+    ('study.yaml.data.season', 'data.season')
+    >>> where(["data", "season"], "study.yaml", {"data.season": "--season"})
+    '--season'
+    """
     for length in range(len(key), 0, -1):
         option = given_by.get(".".join(key[:length]))
         if option is not None:
             return ".".join([option, *key[length:]])
-    return ".".join([place, *key])
+    return ".".join(filter(None, (place, *key))) or "The study"
 
 
 def _is_tag(part: Any, problem: Any) -> bool:

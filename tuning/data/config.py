@@ -11,7 +11,9 @@ Share = Annotated[float, Field(ge=0.0)]
 
 
 def _split_names(value: Any) -> Any:
-    return tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    return tuple(name for part in value.split(",") if (name := part.strip()))
 
 
 Names = Annotated[tuple[str, ...], BeforeValidator(_split_names)]
@@ -136,8 +138,12 @@ class DataConfig(_Section):
             return self
         of_series = ("time", "series", "horizon", "frequency", "season")
         given = [name for name in of_series if getattr(self, name)]
+        if given and self.task is not None:
+            raise ValueError(f"{given[0]} is for task forecasting, the task is {self.task}")
         if given:
-            raise ValueError(f"{given[0]} is for task forecasting, the task is {self.task or 'not given'}")
+            raise ValueError(
+                f"{given[0]} is for forecasting: give time and horizon as well, as in --time date --horizon 4"
+            )
         return self
 
 

@@ -201,6 +201,40 @@ def test_one_series_needs_no_column_that_names_it() -> None:
     assert isinstance(fold.transform, SeriesTransform)
 
 
+def test_a_lowest_forecast_that_was_asked_for_is_the_one_to_change() -> None:
+    with pytest.raises(DataError, match=r"at least 100, but a target is .*: lower target\.clip_min"):
+        prepared(target=TargetConfig(clip_min=100.0))
+
+
+@pytest.mark.filterwarnings("error")
+def test_targets_without_a_logarithm_are_refused_in_one_sentence() -> None:
+    frame = shops()
+    frame["sales"] -= 200
+    with pytest.raises(DataError, match=r"target\.transform=log1p needs targets above -1"):
+        prepared(frame, target=TargetConfig(transform=TransformChoice.LOG1P))
+
+
+@pytest.mark.parametrize(
+    ("horizon", "split", "way_out"),
+    [
+        (47, SplitConfig(), "lower the horizon."),
+        (400, SplitConfig(test=400), "lower the horizon."),
+        (30, SplitConfig(folds=3), "lower the horizon, or split.folds."),
+    ],
+)
+def test_a_horizon_that_no_split_leaves_room_for(horizon: int, split: SplitConfig, way_out: str) -> None:
+    with pytest.raises(DataError, match=r"data\.horizon: \d+ steps ahead are too many for 140") as raised:
+        prepared(horizon=horizon, split=split)
+    assert str(raised.value).endswith(way_out)
+
+
+def test_training_time_without_a_target_is_refused() -> None:
+    frame = shops()
+    frame.loc[frame["day"] < "2024-04-15", "sales"] = np.nan
+    with pytest.raises(DataError, match="There are 0 windows to train on"):
+        prepared(frame, metric="mape")
+
+
 def test_roles_of_series_are_refused_for_tables() -> None:
     with pytest.raises(DataError, match="is a role of forecasting"):
         prepared(task="regression", horizon=None, time=(), series=())

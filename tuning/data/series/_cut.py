@@ -66,9 +66,10 @@ def make_cut(history: History, split: SplitConfig, horizon: int) -> Cut:
         DataError: a part is shorter than the horizon, or nothing is left to train on.
     """
     end = _end(history)
+    n_folds = max(split.folds, 1)
+    _check_horizon(horizon, end, n_folds + (split.test > 0))
     n_test = _steps(split.test, end)
     _check_length("test", n_test, horizon, end, is_wanted=split.test > 0)
-    n_folds = max(split.folds, 1)
     n_valid = _steps(split.valid, end)
     if split.valid < 1 and split.is_kfold:
         n_valid = min(n_valid, (end - n_test) // (n_folds + 1)) or (end - n_test) // (n_folds + 1)
@@ -133,6 +134,16 @@ def _end(history: History) -> int:
 def _steps(part: float, end: int) -> int:
     """A share of the time, or a number of steps, as a number of steps."""
     return int(part) if part >= 1 else round(part * end)
+
+
+def _check_horizon(horizon: int, end: int, n_parts: int) -> None:
+    """Refuse a horizon that no split leaves room for: every part and the training need so many steps."""
+    if (n_parts + 1) * horizon >= end:
+        folds = "" if n_parts <= 2 else ", or split.folds"
+        raise DataError(
+            f"data.horizon: {horizon} steps ahead are too many for {end} time steps, as training, validation "
+            f"and test need more than that each: lower the horizon{folds}."
+        )
 
 
 def _check_length(name: str, steps: int, horizon: int, end: int, *, is_wanted: bool = True) -> None:

@@ -11,7 +11,7 @@ from models import Panel, Schema, SeriesSchema, Table, TargetTransform, Task, Wi
 from tuning.data._dense import DenseEncoder, is_one_hot
 from tuning.data._prepared import Fold
 from tuning.data._target import fit_target_transform
-from tuning.data.config import TargetConfig, TransformChoice
+from tuning.data.config import TargetConfig
 from tuning.data.series._calendar import calendar_fields, circle_names
 from tuning.data.series._cut import FoldSpans, Span
 from tuning.data.series._features import FeaturePlan
@@ -56,10 +56,10 @@ def fit_fold(reading: SeriesReading, spans: FoldSpans, settings: FitSettings) ->
     """
     history, end = reading.history, spans.train.end
     _check_metric(history, spans, settings.metric)
-    scale = _window_transform(history, spans, settings)
     observed = np.isfinite(history.target)
     train = _origins(observed, spans.train, settings, settings.max_train_rows)
     _check_windows(train, spans, settings.horizon)
+    scale = _window_transform(history, spans, settings)
     seen = np.unique(train.series)
     names = tuple(history.names[series] for series in seen)
     recipe = PanelRecipe(
@@ -160,14 +160,11 @@ def _window_transform(history: History, spans: FoldSpans, settings: FitSettings)
     y = history.target
     config = settings.target
     training = y[:, : spans.train.end]
-    fitted = fit_target_transform(training[np.isfinite(training)], config, settings.metric)
+    with np.errstate(invalid="ignore"):  # what has no logarithm is refused below
+        fitted = fit_target_transform(training[np.isfinite(training)], config, settings.metric)
     lowest = float(np.nanmin(y))
     if fitted.clip_min is not None and lowest < fitted.clip_min:
-        way_out = (
-            "set target.transform=none"
-            if config.transform is TransformChoice.AUTO
-            else "lower target.clip_min"
-        )
+        way_out = "set target.transform=none" if config.clip_min is None else "lower target.clip_min"
         raise DataError(
             f"Forecasts would be at least {fitted.clip_min:g}, but a target is {lowest:g}: {way_out}."
         )
