@@ -114,6 +114,17 @@ def test_heavy_tail_is_tamed() -> None:
     assert np.mean(np.abs(dense) < 2) == pytest.approx(0.95, abs=0.02)  # as for a normal distribution
 
 
+@pytest.mark.parametrize(("target", "median"), [("y", np.log(2) - 1), ("label", 0.0)])
+def test_a_moderate_tail_is_bent_for_classes_alone(target: str, median: float) -> None:
+    """Exponential values: their median lies below their mean, by rank it does not."""
+    frame = pd.DataFrame({"tail": np.random.default_rng(0).exponential(size=4000), "y": np.arange(4000)})
+    frame["label"] = np.where(frame["y"] % 2, "a", "b")
+    roles = {name: ColumnRole.DROP for name in ("y", "label") if name != target}
+    config = DataConfig(path="", target=target, roles=roles)
+    dense = prepare(frame, config, TargetConfig(), SplitConfig(), None, seed=0).folds[0].train.dense[:, 0]
+    assert np.median(dense) == pytest.approx(median, abs=0.05)
+
+
 def test_nothing_is_learnt_from_validation_and_test_rows(data: PreparedData, tmp_path: Path) -> None:
     frame = table()
     changed = frame.copy()
@@ -187,7 +198,7 @@ def test_each_row_is_read_by_itself(data: PreparedData) -> None:
 
 
 def test_missing_column_is_named(data: PreparedData) -> None:
-    with pytest.raises(DataError, match="lacks the column 'few', 'when'"):
+    with pytest.raises(DataError, match="lacks the columns 'few', 'when'"):
         data.folds[0].transform.apply(table().drop(columns=["few", "when", "weight"]))
 
 

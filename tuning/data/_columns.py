@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 
 from tuning.data import _sequences, _values
+from tuning.data._names import check_trained_on
 from tuning.data._sequences import StepFormat
 from tuning.data._values import FloatArray
 from tuning.data.config import ColumnRole, SequenceLayout
-from tuning.errors import DataError
 
 DATE_PARTS = ("year", "month", "day", "day_of_week", "hour", "days")
 _NUMERIC_ROLES = frozenset({ColumnRole.NUMERIC, ColumnRole.BOOLEAN, ColumnRole.DATETIME})
@@ -126,11 +126,7 @@ def check_present(specs: Sequence[ColumnSpec], frame: pd.DataFrame) -> None:
     Raises:
         DataError: the message names the missing columns.
     """
-    missing = [spec.name for spec in specs if spec.role in FEATURE_ROLES and spec.name not in frame.columns]
-    if missing:
-        raise DataError(
-            f"The table lacks the column {', '.join(map(repr, missing))}, which the model was trained on."
-        )
+    check_trained_on(frame, (spec.name for spec in specs if spec.role in FEATURE_ROLES))
 
 
 def numeric_names(specs: Sequence[ColumnSpec]) -> tuple[str, ...]:

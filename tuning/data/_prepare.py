@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,6 +12,7 @@ import pandas as pd
 
 from models import Table, TargetTransform, Task
 from tuning.data import _split
+from tuning.data._names import check_column
 from tuning.data._prepared import Fold, PreparedData
 from tuning.data._split import Parts
 from tuning.data._target import (
@@ -132,11 +132,11 @@ def _table(work: _Work, transform: TableTransform, rows: npt.NDArray[np.intp]) -
 
 
 def _check_columns(frame: pd.DataFrame, data: DataConfig, split: SplitConfig) -> None:
-    _check_column(frame, data.target, "data.target")
+    check_column(frame, data.target, "data.target")
     for name in data.roles:
-        _check_column(frame, name, "data.roles")
+        check_column(frame, name, "data.roles")
     if split.column is not None:
-        _check_column(frame, split.column, "split.column")
+        check_column(frame, split.column, "split.column")
     if data.target in data.roles:
         raise DataError(f"data.roles: {data.target!r} is the target, it cannot have a role as well.")
     if data.target == split.column:
@@ -151,21 +151,6 @@ def _check_columns(frame: pd.DataFrame, data: DataConfig, split: SplitConfig) ->
         names = [name for name, given in data.roles.items() if given is role]
         if len(names) > 1:
             raise DataError(f"data.roles: only one column can have the role {role}, not {', '.join(names)}.")
-
-
-def _check_column(frame: pd.DataFrame, name: str, place: str) -> None:
-    if name in frame.columns:
-        return
-    closest = difflib.get_close_matches(name, frame.columns, n=3, cutoff=0.5)
-    choices = (
-        f"did you mean {' or '.join(map(repr, closest))}?" if closest else f"choose from {_shown(frame)}."
-    )
-    raise DataError(f"{place}: there is no column {name!r}: {choices}")
-
-
-def _shown(frame: pd.DataFrame) -> str:
-    names = [repr(name) for name in frame.columns[:20]]
-    return ", ".join(names) + (", ..." if frame.shape[1] > 20 else "")
 
 
 def _with_targets(

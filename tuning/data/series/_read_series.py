@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
 import logging
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from tuning.data import _values
+from tuning.data._names import check_column, check_trained_on
 from tuning.data.config import ColumnRole, DataConfig
 from tuning.data.series._covariates import CovariateColumn, decide_covariates
 from tuning.data.series._frequency import IntArray, Stamps
@@ -32,7 +31,6 @@ from tuning.errors import DataError
 
 _LOGGER = logging.getLogger(__name__)
 _ROLES = (ColumnRole.KNOWN, ColumnRole.PAST, ColumnRole.STATIC, ColumnRole.DROP)
-_NAMES_SHOWN = 20
 
 
 @dataclass(frozen=True)
@@ -140,11 +138,7 @@ def read_like(frame: pd.DataFrame, spec: SeriesColumns) -> History:
     Raises:
         DataError: a column is missing, the times have another frequency, or rows are no series.
     """
-    missing = [name for name in spec.needed if name not in frame.columns]
-    if missing:
-        raise DataError(
-            f"The table lacks the column {', '.join(map(repr, missing))}, which the model was trained on."
-        )
+    check_trained_on(frame, spec.needed)
     rows = _read_rows(frame, spec, read_times(frame, spec.time))
     grid = apply_grid(rows.stamps, rows.series, rows.positions, spec.frequency)
     for note in (*rows.notes, grid.note, *_missing_notes(rows, grid)):
@@ -312,10 +306,10 @@ def _first_known(values: npt.NDArray[np.float64], rows: _Rows) -> npt.NDArray[np
 
 def _check_columns(frame: pd.DataFrame, data: DataConfig) -> None:
     for name in data.time:
-        _check_column(frame, name, "data.time")
+        check_column(frame, name, "data.time")
     for name in data.series:
-        _check_column(frame, name, "data.series")
-    _check_column(frame, data.target, "data.target")
+        check_column(frame, name, "data.series")
+    check_column(frame, data.target, "data.target")
     for place, names in (("data.time", data.time), ("data.series", data.series)):
         twice = [name for name in names if names.count(name) > 1]
         if twice:
@@ -333,7 +327,7 @@ def _check_columns(frame: pd.DataFrame, data: DataConfig) -> None:
 
 def _check_roles(frame: pd.DataFrame, data: DataConfig, used: dict[str, str]) -> None:
     for name, role in data.roles.items():
-        _check_column(frame, name, "data.roles")
+        check_column(frame, name, "data.roles")
         if name in used:
             raise DataError(
                 f"data.roles: {name!r} is the {used[name]}, it cannot have the role {role} as well."
@@ -344,18 +338,3 @@ def _check_roles(frame: pd.DataFrame, data: DataConfig, used: dict[str, str]) ->
                 f"data.roles.{name}: {role} is not a role of forecasting: use {choices} (numbers and "
                 "categories are told by the values)."
             )
-
-
-def _check_column(frame: pd.DataFrame, name: str, place: str) -> None:
-    if name in frame.columns:
-        return
-    closest = difflib.get_close_matches(name, frame.columns, n=3, cutoff=0.5)
-    if closest:
-        choices = f"did you mean {' or '.join(map(repr, closest))}?"
-    else:
-        choices = f"choose from {_shown(list(frame.columns))}."
-    raise DataError(f"{place}: there is no column {name!r}: {choices}")
-
-
-def _shown(names: Sequence[str]) -> str:
-    return ", ".join(map(repr, names[:_NAMES_SHOWN])) + (", ..." if len(names) > _NAMES_SHOWN else "")
