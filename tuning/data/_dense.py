@@ -15,7 +15,13 @@ from sklearn.preprocessing import OneHotEncoder, QuantileTransformer, StandardSc
 from tuning.data._values import FloatArray
 
 ONE_HOT_LEVELS = 16
-_LIMIT = 10.0  # standard deviations; a column with training values beyond is heavy-tailed
+_LIMIT = 10.0  # standard deviations
+
+# Standard deviations; a column with training values beyond is heavy-tailed. Classes often differ in where
+# a value ranks among others; a number to predict rather follows the value itself, so that a column is
+# bent only where its scale tells nothing.
+HEAVY_TAIL = 10.0
+HEAVY_TAIL_FOR_CLASSES = 5.0
 _MOST_QUANTILES = 1000
 
 
@@ -33,8 +39,17 @@ class DenseEncoder:
     one_hot: OneHotEncoder | None
 
     @classmethod
-    def fit(cls, numbers: FloatArray, cardinalities: tuple[int, ...], seed: int) -> DenseEncoder:
-        """Fit on (n, p) numbers with nan, and on the number of levels of each of c categories."""
+    def fit(
+        cls,
+        numbers: FloatArray,
+        cardinalities: tuple[int, ...],
+        seed: int,
+        heavy_tail: float = HEAVY_TAIL,
+    ) -> DenseEncoder:
+        """Fit on (n, p) numbers with nan, and on the number of levels of each of c categories.
+
+        A column with a value beyond `heavy_tail` standard deviations is heavy-tailed.
+        """
         few = [np.arange(levels) for levels in cardinalities if is_one_hot(levels)]
         encoder = None
         if few:
@@ -42,7 +57,7 @@ class DenseEncoder:
                 categories=few, handle_unknown="ignore", sparse_output=False, dtype=np.float32
             )
             encoder.fit(np.zeros((1, len(few)), dtype=np.int32))  # the levels are given: nothing is learnt
-        return cls(_fit_numeric(numbers, seed) if numbers.shape[1] else None, encoder)
+        return cls(_fit_numeric(numbers, seed, heavy_tail) if numbers.shape[1] else None, encoder)
 
     def apply(
         self, numbers: FloatArray, codes: npt.NDArray[np.int32], cardinalities: tuple[int, ...]
@@ -70,12 +85,12 @@ def is_one_hot(levels: int) -> bool:
     return levels <= ONE_HOT_LEVELS
 
 
-def _fit_numeric(numbers: FloatArray, seed: int) -> Pipeline:
+def _fit_numeric(numbers: FloatArray, seed: int, heavy_tail: float) -> Pipeline:
     imputer = SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True)
     filled = imputer.fit_transform(numbers)
     p = numbers.shape[1]
     tail = np.abs(filled[:, :p] - filled[:, :p].mean(axis=0)).max(axis=0)
-    heavy = np.flatnonzero(tail > _LIMIT * filled[:, :p].std(axis=0))
+    heavy = np.flatnonzero(tail > heavy_tail * filled[:, :p].std(axis=0))
     light = np.setdiff1d(np.arange(p), heavy)
     scaler = ColumnTransformer(
         [

@@ -19,7 +19,7 @@ from models import Loss, Schema, Sequences, Table, TargetTransform, Task
 from models.errors import CheckpointError
 from tuning.data import _columns, _text
 from tuning.data._columns import ColumnSpec
-from tuning.data._dense import DenseEncoder, is_one_hot
+from tuning.data._dense import HEAVY_TAIL, HEAVY_TAIL_FOR_CLASSES, DenseEncoder, is_one_hot
 from tuning.data._roles import decide
 from tuning.data._sequences import SequenceEncoder
 from tuning.data._state import load_encoders, save_encoders, schema_from_json
@@ -229,7 +229,8 @@ def _fit_sequence(columns: Sequence[ColumnSpec], frame: pd.DataFrame) -> Sequenc
 def _with_encoders(transform: TableTransform, frame: pd.DataFrame, seed: int) -> TableTransform:
     """The transform with its encoders of numbers fitted, and the widths that follow."""
     numbers = _columns.read_numeric(transform.columns, frame)
-    dense = DenseEncoder.fit(numbers, transform.schema.cardinalities, seed)
+    tail = HEAVY_TAIL_FOR_CLASSES if transform.schema.task.is_classification else HEAVY_TAIL
+    dense = DenseEncoder.fit(numbers, transform.schema.cardinalities, seed, tail)
     vectors = _columns.read_vectors(transform.columns, frame)
     imputer = SimpleImputer(keep_empty_features=True).fit(vectors) if vectors.shape[1] else None
     components = sum(len(pipeline["svd"].components_) for pipeline in transform.text)
