@@ -17,6 +17,7 @@ from tuning.leaderboard import Leaderboard
 from tuning.store import Status
 from tuning.study import PreparedStudy, _conclude
 from tuning.study._restore import find_family, score_on_test
+from tuning.trial import Score
 
 
 def written(study: PreparedStudy) -> Leaderboard:
@@ -58,10 +59,10 @@ def test_a_damaged_checkpoint_costs_its_own_test_score_and_nothing_else(
 def test_predictions_that_are_not_finite_leave_the_test_score_out(
     trouble: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def score(study: PreparedStudy, record: object) -> dict[str, float]:
+    def score(study: PreparedStudy, record: object) -> Score:
         if trouble == "diverged":
             raise DivergedError("the predictions are not finite.")
-        return {"rmse": math.nan, "mae": 1.5}
+        return Score({"rmse": math.nan, "mae": 1.5}, {})
 
     monkeypatch.setattr(_conclude, "score_on_test", score)
     study = prepare(tmp_path)
@@ -92,7 +93,7 @@ def test_a_trial_is_scored_again_when_it_has_gone_on(tmp_path: Path) -> None:
     assert (after.trial, after.status) == (before.trial, Status.COMPLETED)
     with open_store(study) as store:
         fresh = score_on_test(study, store.trial(after.model, after.number))
-    assert after.test == fresh["rmse"]
+    assert after.test == fresh.metrics["rmse"]
     assert after.test != before.test
 
 
