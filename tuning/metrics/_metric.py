@@ -116,19 +116,6 @@ class Metric:
         if problem is not None:
             raise DataError(problem)
 
-    def check_table(self, table: Table) -> None:
-        """Refuse rows on which this metric is not defined, their series' naive errors included.
-
-        Raises:
-            DataError: the metric cannot be computed; the message says what to use instead.
-        """
-        self.check_target(table.original_target)
-        if self.is_scaled and table.windows is not None and not (table.windows.naive_error > 0).any():
-            raise DataError(
-                f"The metric {self.name} is not defined where the naive forecast of every series is perfect "
-                "in training: use wape or mae."
-            )
-
 
 def _in_naive_units(predictions: Predictions) -> Predictions:
     """Targets and outputs divided by the naive error, of the rows where there is one."""
