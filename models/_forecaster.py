@@ -33,13 +33,10 @@ class ForecasterParams(AdamParams):
     Attributes:
         window_size: L, past steps that the network sees.
         dropout: share of entries dropped between layers.
-        steps_per_epoch: steps after which an epoch ends, so that small batches stay affordable on many
-            windows; the next epoch draws its windows anew. None: every epoch sees every window.
     """
 
     window_size: PositiveInt
     dropout: DropoutRate
-    steps_per_epoch: PositiveInt | None = None
 
 
 ForecasterParamsT = TypeVar("ForecasterParamsT", bound=ForecasterParams)
@@ -169,10 +166,6 @@ class TorchForecaster(TorchModel[ForecasterParamsT]):
             params,
         )
         return ForecastNetwork(body, width, embedding, schema.target)
-
-    @property
-    def max_steps_per_epoch(self) -> int | None:
-        return self.params.steps_per_epoch
 
     def inputs(self, table: Table) -> tuple[Tensor, ...]:
         """Past (w, L, past_width), future (w, H, future_width), static (w, Q), codes (w,)."""

@@ -50,6 +50,8 @@ class TorchParams(Params):
         patience: epochs without improvement after which training stops early; None: never.
         batch_size: rows per step; "full": all of them in one; "auto": by their number, the power of 2
             that gives about 128 steps per epoch, from 32 to 512.
+        steps_per_epoch: steps after which an epoch ends, so that small batches stay affordable on many
+            rows; the next epoch draws its rows anew. None: every epoch sees every row.
         gradient_clip: largest norm of the whole gradient; None: not clipped.
         plateau_factor: what the learning rate is multiplied by on a plateau of the validation loss.
         plateau_patience: epochs without improvement that make a plateau; None: a constant rate.
@@ -61,6 +63,7 @@ class TorchParams(Params):
     epochs: PositiveInt
     patience: PositiveInt | None = None
     batch_size: BatchSize
+    steps_per_epoch: PositiveInt | None = None
     gradient_clip: PositiveFloat | None = None
     plateau_factor: float = Field(default=0.5, gt=0, lt=1)
     plateau_patience: NonNegativeInt | None = None
@@ -180,11 +183,6 @@ class TorchModel(Model[TorchParamsT]):
         return self.threads
 
     @property
-    def max_steps_per_epoch(self) -> int | None:
-        """Steps after which an epoch ends even if rows are left; None: every epoch sees every row."""
-        return None
-
-    @property
     def half_pays_on_cpu(self) -> bool:
         """Whether a step is faster in bfloat16 on a CPU that multiplies in it."""
         return False
@@ -247,7 +245,7 @@ class TorchModel(Model[TorchParamsT]):
         self.network.train()
         size = rows_per_step(self.params.batch_size, len(self._train_rows))
         with self._rng.active():
-            batches = self._train_rows.shuffled_batches(size, self.max_steps_per_epoch)
+            batches = self._train_rows.shuffled_batches(size, self.params.steps_per_epoch)
             losses = [self._step(batch) for batch in batches]
         # One look per epoch: reading every step's loss would make a GPU wait for Python.
         self._check_losses(torch.stack(losses))

@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar
 import numpy as np
 import numpy.typing as npt
 import torch
-from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+from pydantic import Field, PositiveFloat, model_validator
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.optim import SGD, Adam, Optimizer, RMSprop
@@ -49,8 +49,6 @@ class LinearGDParams(TorchParams):
         beta1: decay of adam's running mean of gradients.
         beta2: decay of adam's running mean of squared gradients.
         degree: numeric columns enter as their powers 1 to degree.
-        steps_per_epoch: steps after which an epoch ends, so that batches of one row stay affordable on
-            a large table; the next epoch draws its rows anew. None: every epoch sees every row.
     """
 
     optimizer: Descent
@@ -61,7 +59,6 @@ class LinearGDParams(TorchParams):
     beta1: Decay | None = None
     beta2: Decay | None = None
     degree: Annotated[int, Field(ge=1, le=3)]
-    steps_per_epoch: PositiveInt | None = None
 
     @model_validator(mode="after")
     def _has_its_optimizer(self) -> LinearGDParams:
@@ -161,10 +158,6 @@ class LinearGD(TorchModel[LinearGDParams]):
     def useful_threads(self) -> int:
         """One: a step is a few microseconds of arithmetic, less than threads need to meet."""
         return 1
-
-    @property
-    def max_steps_per_epoch(self) -> int | None:
-        return self.params.steps_per_epoch
 
     def _design(self, table: Table) -> npt.NDArray[np.float32]:
         """Dense columns, powers 2 to `degree` of the numeric ones, embedding: (n, inputs)."""

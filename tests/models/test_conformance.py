@@ -58,8 +58,8 @@ def test_every_key_is_read(name: str) -> None:
 
 
 def test_a_key_that_nothing_reads_is_found() -> None:
-    class Hasty(LinearGD):
-        max_steps_per_epoch = None
+    class Tireless(LinearGD):
+        patience_units = None
 
     features = problem(Task.REGRESSION, Inputs.FEATURES)
-    assert unread_keys([Case(Hasty, SPACES / "linear_gd.yaml", features)]) == {"steps_per_epoch"}
+    assert unread_keys([Case(Tireless, SPACES / "linear_gd.yaml", features)]) == {"patience"}
