@@ -18,10 +18,11 @@ ONE_HOT_LEVELS = 16
 _LIMIT = 10.0  # standard deviations
 
 # Standard deviations; a column with training values beyond is heavy-tailed. Classes often differ in where
-# a value ranks among others; a number to predict rather follows the value itself, so that a column is
-# bent only where its scale tells nothing.
+# a value ranks among others, so every column counts as such there, as is usual for networks on tables
+# (Gorishniy et al., 2021); a number to predict rather follows the value itself, so that a column is bent
+# only where its scale tells nothing.
 HEAVY_TAIL = 10.0
-HEAVY_TAIL_FOR_CLASSES = 5.0
+HEAVY_TAIL_FOR_CLASSES = 0.0
 _MOST_QUANTILES = 1000
 
 
@@ -30,9 +31,9 @@ class DenseEncoder:
     """Fitted on training rows; None stands for an encoder without columns.
 
     Numeric columns: missing values become the median, with an indicator column for each that had some in
-    training; heavy-tailed columns are mapped to a normal distribution by their quantiles; all are
-    standardised and limited to 10 standard deviations. Categories of up to 16 levels are one-hot, all 0
-    where missing or unseen.
+    training; heavy-tailed columns (for classes: all) are mapped to a normal distribution by their
+    quantiles; all are standardised and limited to 10 standard deviations. Categories of up to 16 levels
+    are one-hot, all 0 where missing or unseen.
     """
 
     numeric: Pipeline | None
