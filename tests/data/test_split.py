@@ -276,3 +276,11 @@ def test_recorded_splits_without_validation_rows_are_refused() -> None:
     recorded["fold"] = recorded["fold"].where(recorded["fold"] < 0, 1)
     with pytest.raises(DataError, match="Fold 0 has no row"):
         prepare(table(), config, target, split, None, seed=0, splits=recorded)
+
+
+@pytest.mark.parametrize(("rows", "folds", "told"), [(300, 0, True), (300, 5, False), (1000, 0, False)])
+def test_few_rows_of_validation_are_told(rows: int, folds: int, told: bool) -> None:
+    frame = pd.DataFrame({"x": np.arange(rows) % 97 / 97, "y": np.arange(rows) / 3})
+    data = DataConfig(path="rows.csv", target="y")
+    prepared = prepare(frame, data, TargetConfig(), SplitConfig(folds=folds), None, 0)
+    assert any("split.folds=5" in note for note in prepared.notes) == told

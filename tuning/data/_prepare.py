@@ -30,6 +30,7 @@ from tuning.errors import DataError
 from tuning.metrics import Metric, default_metric, get_metric
 
 _ROLES_OF_SERIES = frozenset({ColumnRole.KNOWN, ColumnRole.PAST, ColumnRole.STATIC})
+_FEW_ROWS = 100  # of validation
 
 
 def prepare(
@@ -78,6 +79,7 @@ def prepare(
     work = _Work(frame.drop(columns=data.target), data, target, goal, metric, roles, seed)
     fitted = [_fold(work, parts) for parts in _split.parts_of(dealt, method, goal)]
     notes += [goal.note, *(note for _, _, fold_notes in fitted for note in fold_notes)]
+    notes.append(_note_on_few_rows(split, len(fitted[0][0].valid)))
     return PreparedData(
         task=goal.task,
         metric=metric,
@@ -86,6 +88,15 @@ def prepare(
         splits=_split.at_positions(dealt, positions),
         notes=tuple(dict.fromkeys(note for note in notes if note)),
         roles={spec.name: spec.role for spec in fitted[0][1].columns},
+    )
+
+
+def _note_on_few_rows(split: SplitConfig, n_valid: int) -> str:
+    if split.is_kfold or n_valid >= _FEW_ROWS:
+        return ""
+    return (
+        f"Only {n_valid} rows validate, which cannot tell close trials apart: "
+        "--set split.folds=5 validates on every row."
     )
 
 
