@@ -19,8 +19,9 @@ GPU_PROBE = ROOT / "tests" / "families" / "gpu_probe.py"
 @pytest.fixture
 def two_gpus() -> Iterator[None]:
     ray.init(
-        num_cpus=4, num_gpus=2, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR
-    )
+        address="local", num_cpus=4, num_gpus=2, include_dashboard=False, log_to_driver=False,
+        logging_level=logging.ERROR,
+    )  # fmt: skip
     yield
     ray.shutdown()
 
