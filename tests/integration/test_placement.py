@@ -8,6 +8,7 @@ import random
 import signal
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator
 
@@ -162,6 +163,21 @@ def test_a_killed_driver_leaves_no_reservation_behind(address: str) -> None:
     job.send_signal(signal.SIGKILL)
     job.wait()
     wait_until(lambda: (free("CPU"), free("GPU")) == (CPUS, GPUS))
+
+
+def test_cpus_that_are_given_back_go_to_the_gpu_trial_that_waits_for_them(address: str) -> None:
+    study, wanted = Placed(0.5), share_of_gpu(0.5)
+    study.want(CPU, CPUS)
+    study.until(lambda: len(study.running) == CPUS)
+    study.want(wanted)
+    study.step()
+    study.end(study.running[0])
+    until_s = time.monotonic() + 0.4
+    study.until(lambda: time.monotonic() > until_s)
+    study.want(CPU)
+    study.until(lambda: len(study.running) == CPUS)
+    assert study.waiting == {CPU: 1, wanted: 0}
+    study.placement.clear()
 
 
 def test_requests_are_withdrawn_in_any_state(address: str) -> None:

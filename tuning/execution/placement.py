@@ -43,7 +43,8 @@ class _Claim:
         group: the CPUs.
         ready: resolves when they are there.
         node: where they are; None before.
-        asked_s: monotonic time.
+        since_s: monotonic time of the first asking.
+        asked_s: of the last.
     """
 
     request: ResourceRequest
@@ -52,11 +53,8 @@ class _Claim:
     group: PlacementGroup
     ready: ray.ObjectRef
     node: str | None = None
+    since_s: float = field(default_factory=time.monotonic)
     asked_s: float = field(default_factory=time.monotonic)
-
-    @property
-    def waited_s(self) -> float:
-        return time.monotonic() - self.asked_s
 
 
 @dataclass
@@ -219,9 +217,17 @@ class TrialPlacement(ResourceManager):  # type: ignore[misc]
         reachable = self._reachable(claim)
         if not reachable or (claim.node is not None and claim.node not in reachable):
             self._withdraw(claim)
-        elif claim.node is None and claim.waited_s > _PATIENCE_S and claim.nodes != reachable:
-            remove_placement_group(claim.group)
-            claim.nodes, claim.group, claim.ready = _ask_for_cpus(claim.request, reachable)
+        elif claim.node is None:
+            nodes = reachable if self._updated_s - claim.since_s > _PATIENCE_S else claim.nodes
+            if nodes != claim.nodes or self._missed_something(claim):
+                remove_placement_group(claim.group)
+                claim.nodes, claim.group, claim.ready = _ask_for_cpus(claim.request, nodes)
+                claim.asked_s = self._updated_s
+
+    def _missed_something(self, claim: _Claim) -> bool:
+        """Whether CPUs were given back since the claim asked, and Ray has them by now."""
+        settled_s = self._freed_s + _SETTLE_S
+        return claim.asked_s < settled_s < self._updated_s
 
     def _withdraw(self, claim: _Claim) -> None:
         """Let the trial wait again."""

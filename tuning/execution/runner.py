@@ -76,7 +76,10 @@ def run_session(
 
 def _placement(session: Session, shares: Shares) -> TrialPlacement | None:
     """What spreads shares of GPUs; whole GPUs and CPUs Ray places well by itself."""
-    return TrialPlacement(shares.gpus, session.set_gpu_slots) if 0 < shares.gpus < 1 else None
+    planned = shares.gpu_slots
+    if planned is None or shares.gpus >= 1:
+        return None
+    return TrialPlacement(shares.gpus, lambda slots: session.set_gpu_slots(min(slots, planned)))
 
 
 def _fit(tuner: tune.Tuner) -> None:
