@@ -167,6 +167,28 @@ def test_gpu_trials_do_not_queue_in_the_places_of_cpu_trials(tmp_path: Path) -> 
     assert started(session).model == "card"
 
 
+def test_gpus_that_another_job_takes_or_frees_change_how_many_gpu_trials_are_handed_out(
+    tmp_path: Path,
+) -> None:
+    study = Study(tmp_path, twin_families(tmp_path, "card", "plain"), search={"trials": 8})
+    session = study.begin(gpu_families={"card"}, gpu_slots=4)
+    session.set_gpu_slots(2)
+    assert [started(session).model for _ in range(8)].count("card") == 2
+    session.set_gpu_slots(3)
+    assert [started(session).model for _ in range(3)] == ["card", "plain", "plain"]
+    session.set_gpu_slots(0)
+    assert not session.is_over()
+
+
+def test_one_gpu_trial_waits_when_every_gpu_is_taken(tmp_path: Path) -> None:
+    study = Study(tmp_path, twin_families(tmp_path, "card"), search={"trials": 3})
+    session = study.begin(gpu_families={"card"}, gpu_slots=2)
+    session.set_gpu_slots(0)
+    assert not session.is_over()
+    assert started(session).model == "card"
+    assert session.next_trial() is None
+
+
 @pytest.mark.parametrize(
     ("search", "target"), [({"trials": 4}, 5), ({"total_trials": 7}, 7), ({"time_budget_s": 1000}, None)]
 )

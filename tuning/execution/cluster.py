@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from typing import Any
 
 import ray
 from ray._private.authentication.authentication_token_setup import (
     maybe_enable_token_auth_if_token_available,
 )
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from tuning.config import ResourceConfig
 from tuning.errors import InputError
+from tuning.execution.shares import Node
 
 logger = logging.getLogger(__name__)
+
+# Ray gives a node with a card that it recognises such a resource; with a number of GPUs by hand, none.
+_CARD = "accelerator_type:"
+_ANSWER_S = 10.0
 
 # Tune takes these from the environment only. The loggers cost a quarter of a short trial's time, the
 # snapshot is never restored from (the record is the truth), and signals are the session's.
@@ -29,32 +35,6 @@ _TUNE_SETTINGS = {
     "RAY_AIR_NEW_OUTPUT": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
 }
-
-
-@dataclass(frozen=True)
-class Shares:
-    """What each trial gets, and how many run at once.
-
-    Attributes:
-        cpus: CPUs of every trial.
-        gpus: GPUs of a trial whose family uses one, on top.
-        max_concurrent: trials at once.
-        total_gpus: GPUs of the cluster.
-    """
-
-    cpus: float
-    gpus: float
-    max_concurrent: int
-    total_gpus: float = 0.0
-
-    @property
-    def gpu_slots(self) -> int | None:
-        """Trials that can hold their share of the GPUs at once, None when no trial asks for any."""
-        return int(self.total_gpus / self.gpus + 1e-9) if self.gpus else None
-
-    @property
-    def threads(self) -> int:
-        return max(1, int(self.cpus))
 
 
 @contextmanager
@@ -94,45 +74,46 @@ def _url(host: str | None) -> str | None:
     return f"http://{host}" if host else None
 
 
-def plan_shares(config: ResourceConfig, needs_gpu: bool) -> Shares:
-    """Divide the cluster's CPUs and GPUs among the trials that run at once.
-
-    Raises:
-        InputError: a trial asks for more than the cluster has.
-    """
-    total = ray.cluster_resources()
-    cpus, gpus = float(total.get("CPU", 1)), float(total.get("GPU", 0))
-    most = _largest_node_cpus()
-    concurrent = config.max_concurrent or max(1, int(cpus // (config.cpus_per_trial or 1)))
-    share = config.cpus_per_trial or min(most, max(1.0, cpus // concurrent))
-    if share > most:
-        raise InputError(
-            f"resources.cpus_per_trial: a trial asks for {share:g} CPUs, "
-            f"the largest node has {most:g}; lower it."
+def cluster_nodes() -> tuple[Node, ...]:
+    """The machines of the cluster that Ray runs on."""
+    alive = [node for node in ray.nodes() if node["Alive"]]
+    memory = _gpu_memory(alive)
+    return tuple(
+        Node(
+            cpus=float(node["Resources"].get("CPU", 0.0)),
+            gpus=int(node["Resources"].get("GPU", 0)),
+            gpu_gib=memory.get(node["NodeID"]),
         )
-    gpu_share = _gpu_share(config, gpus if needs_gpu else 0.0, concurrent)
-    return Shares(share, gpu_share, concurrent, gpus)
+        for node in alive
+    )
 
 
-def _largest_node_cpus() -> float:
-    """A trial runs on one node, however many there are."""
-    nodes = [node["Resources"].get("CPU", 0.0) for node in ray.nodes() if node["Alive"]]
-    return float(max(nodes, default=1.0))
+def _gpu_memory(nodes: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """GiB of the smallest GPU by node id, where Ray has found a real card and its driver tells."""
+    real = [node for node in nodes if any(name.startswith(_CARD) for name in node["Resources"])]
+    asked = {
+        node["NodeID"]: _ask_gpu_memory.options(
+            scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
+        ).remote()
+        for node in real
+    }
+    answered, _ = (
+        ray.wait(list(asked.values()), num_returns=len(asked), timeout=_ANSWER_S) if asked else ([], [])
+    )
+    told = {node: ray.get(answer) for node, answer in asked.items() if answer in answered}
+    return {node: gib for node, gib in told.items() if gib is not None}
 
 
-def _gpu_share(config: ResourceConfig, gpus: float, concurrent: int) -> float:
-    """The GPUs of a trial that uses one.
+@ray.remote(num_cpus=0)  # type: ignore[untyped-decorator]
+def _ask_gpu_memory() -> float | None:
+    return smallest_gpu_gib()
 
-    Automatically: one GPU is shared by up to four trials; of several, each trial gets a whole one,
-    because Ray packs fractions onto the first.
-    """
-    if config.gpus_per_trial != "auto":
-        if config.gpus_per_trial > gpus > 0:
-            raise InputError(
-                f"resources.gpus_per_trial: a trial asks for {config.gpus_per_trial:g} GPUs, "
-                f"the cluster has {gpus:g}; lower it."
-            )
-        return float(config.gpus_per_trial) if gpus else 0.0
-    if gpus < 1:
-        return 0.0
-    return 1.0 if gpus > 1 else 1.0 / min(4, concurrent)
+
+def smallest_gpu_gib() -> float | None:
+    """Memory in GiB of this machine's smallest NVIDIA GPU, None when its driver does not tell."""
+    command = ["nvidia-smi", "--query-gpu=memory.total", "--format=csv,noheader,nounits"]
+    try:
+        told = subprocess.run(command, capture_output=True, text=True, timeout=_ANSWER_S, check=True).stdout
+        return min(float(mib) for mib in told.split()) / 1024
+    except (OSError, subprocess.SubprocessError, ValueError):
+        return None

@@ -1,23 +1,39 @@
-"""Tune's controller with one flaw mended: it may not end an actor that is just starting."""
+"""Tune's controller, with the placement of trials and the reuse of actors that a study needs."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from ray.tune import tune as tune_module
 from ray.tune.execution.tune_controller import TuneController
 from ray.tune.experiment import Trial
 
+from tuning.execution.placement import TrialPlacement
+
 
 class StudyController(TuneController):  # type: ignore[misc]
-    """Lets a starting actor start.
+    """Lets a starting actor start, and keeps the GPUs evenly loaded.
 
     Tune gives an actor that has finished its trial to the next one that waits, and when that one's
     own actor is starting, ends it. With trials shorter than an actor's start, which loads libraries
     for seconds, everything would for ever run on one actor while the others start in vain.
+
+    Args:
+        placement: gives trials their resources; None: as Ray does by itself.
+        options: those of `TuneController`.
     """
+
+    def __init__(self, placement: TrialPlacement | None = None, **options: Any) -> None:
+        self._placement = placement
+        factory = None if placement is None else lambda: placement
+        super().__init__(resource_manager_factory=factory, **options)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For Tune's snapshot of the run, which has no use for where trials ran."""
+        return {key: value for key, value in super().__getstate__().items() if key != "_placement"}
 
     def _maybe_reuse_cached_actor(self, trial: Trial) -> bool:
         own = self._trial_to_actor.get(trial)
@@ -26,13 +42,25 @@ class StudyController(TuneController):  # type: ignore[misc]
             return False
         return bool(super()._maybe_reuse_cached_actor(trial))
 
+    def _maybe_cache_trial_actor(self, trial: Trial) -> bool:
+        """Not on a crowded GPU: the next trial would run there too."""
+        resources = self._actor_manager.get_actor_resources(self._trial_to_actor[trial])
+        if self._placement is not None and self._placement.is_crowded(resources):
+            return False
+        return bool(super()._maybe_cache_trial_actor(trial))
+
 
 @contextmanager
-def study_controller() -> Iterator[None]:
-    """Make `tune.Tuner` use `StudyController` inside the block; it has no argument for it."""
+def study_controller(placement: TrialPlacement | None = None) -> Iterator[None]:
+    """Make `tune.Tuner` use `StudyController` inside the block; it has no argument for it.
+
+    At the end the placement gives back all that it holds.
+    """
     original: Any = tune_module.TuneController
-    tune_module.TuneController = StudyController
+    tune_module.TuneController = partial(StudyController, placement)
     try:
         yield
     finally:
         tune_module.TuneController = original
+        if placement is not None:
+            placement.clear()

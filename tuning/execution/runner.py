@@ -17,8 +17,9 @@ from ray.tune.experiment import Trial
 
 from tuning.errors import ExecutionError
 from tuning.execution.bridge import SessionClock, SessionScheduler, SessionSearcher
-from tuning.execution.cluster import Shares
 from tuning.execution.controller import study_controller
+from tuning.execution.placement import TrialPlacement
+from tuning.execution.shares import Shares
 from tuning.execution.trainable import StudyTrainable, WorkerContext
 from tuning.session import Session, StudyFolder
 
@@ -67,10 +68,18 @@ def run_session(
                 checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
             ),
         )
-        with study_controller():
+        with study_controller(_placement(session, shares)):
             _fit(tuner)
     folder.stop_file.unlink(missing_ok=True)
     return stopped.is_set()
+
+
+def _placement(session: Session, shares: Shares) -> TrialPlacement | None:
+    """What spreads shares of GPUs; whole GPUs and CPUs Ray places well by itself."""
+    planned = shares.gpu_slots
+    if planned is None or shares.gpus >= 1:
+        return None
+    return TrialPlacement(shares.gpus, lambda slots: session.set_gpu_slots(min(slots, planned)))
 
 
 def _fit(tuner: tune.Tuner) -> None:

@@ -146,6 +146,13 @@ class Session:
         """Stop by itself after `seconds` from now."""
         self._deadline_s = self._clock() + seconds
 
+    def set_gpu_slots(self, slots: int) -> None:
+        """How many trials the GPUs can take at once has changed.
+
+        At least one is handed out all the same: when another job holds every GPU, it waits for the first.
+        """
+        self._gpu_slots = max(1, slots)
+
     def stop(self) -> None:
         """Start nothing more, and ask what runs to write a checkpoint and end."""
         if not self.is_stopping:

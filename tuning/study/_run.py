@@ -9,7 +9,14 @@ from dataclasses import dataclass
 
 import optuna
 
-from tuning.execution import WorkerContext, plan_shares, ray_cluster, run_session
+from tuning.execution import (
+    Shares,
+    WorkerContext,
+    cluster_nodes,
+    plan_shares,
+    ray_cluster,
+    run_session,
+)
 from tuning.execution.search import FamilySearch
 from tuning.leaderboard import Leaderboard
 from tuning.monitoring import FollowedStudy, Monitor, open_monitors
@@ -127,7 +134,12 @@ def _tune(
     models = {family.name: family.load_model() for family in header.families}
     gpu_families = frozenset(name for name, model in models.items() if model.uses_gpu)
     with ray_cluster(config.address) as dashboard_url:
-        shares = plan_shares(config.resources, bool(gpu_families))
+        shares = plan_shares(
+            config.resources,
+            cluster_nodes(),
+            uses_gpu=bool(gpu_families),
+            only_gpu=len(gpu_families) == len(models),
+        )
         session = Session(
             config,
             header.families,
@@ -142,7 +154,7 @@ def _tune(
         )
         if clock.left_s is not None:
             session.set_time_budget(clock.left_s)
-        view.start(_headline(study, dashboard_url, shares.max_concurrent, shares.cpus, shares.gpus))
+        view.start(_headline(study, dashboard_url, shares))
 
         def on_tick() -> None:
             clock.tick()
@@ -176,17 +188,16 @@ def _worker_context(study: PreparedStudy, threads: int) -> WorkerContext:
     )
 
 
-def _headline(
-    study: PreparedStudy, dashboard_url: str | None, slots: int, cpus: float, gpus: float
-) -> Sequence[str]:
+def _headline(study: PreparedStudy, dashboard_url: str | None, shares: Shares) -> Sequence[str]:
     header, fold = study.header, study.data.folds[0]
-    share = f"{cpus:g} CPU" + (f" + {gpus:.3g} GPU" if gpus else "")
+    share = f"{shares.cpus:g} CPU" + (f" + {shares.gpus:.3g} GPU" if shares.gpus else "")
+    reason = f" ({shares.gpu_reason})" if shares.gpu_reason else ""
     lines = [
         f"Study {header.config.name}: {header.task} of {header.config.data.target}, "
         f"{header.metric} ({header.direction}), {', '.join(family.name for family in header.families)}",
         f"Rows: {len(fold.train)} train, {len(fold.valid)} valid, {len(fold.test)} test"
         + (f", {len(study.data.folds)} folds" if len(study.data.folds) > 1 else ""),
-        f"{slots} trials at once, {share} each; results in {study.folder.root}",
+        f"{shares.max_concurrent} trials at once, {share} each{reason}; results in {study.folder.root}",
         *study.data.notes,
     ]
     return [*lines, f"Ray dashboard: {dashboard_url}"] if dashboard_url else lines

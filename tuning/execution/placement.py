@@ -1,0 +1,276 @@
+"""Where trials run: those with a share of a GPU evenly over all GPUs of the cluster.
+
+Ray itself packs shares onto as few GPUs as it can: four trials with a quarter each all run on the first.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+
+import ray
+from ray.air.execution.resources import (
+    AcquiredResources,
+    PlacementGroupResourceManager,
+    ResourceManager,
+    ResourceRequest,
+)
+from ray.air.execution.resources.request import RemoteRayEntity
+from ray.util.placement_group import PlacementGroup, placement_group, remove_placement_group
+from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
+
+from tuning.execution.gpus import GpuPool, HeldGpu, NodeRoom, node_of
+
+_NODE_LABEL = "ray.io/node-id"
+_UPDATE_EVERY_S = 0.1
+_FIRST_GPUS_S = 0.5
+# Ray has what a group gave back after some milliseconds; who asks earlier waits for its next look, a second.
+_SETTLE_S = 0.1
+# How long a trial waits for CPUs beside the emptiest GPU before any other GPU with room will do.
+_PATIENCE_S = 0.3
+
+
+@dataclass(eq=False)
+class _Claim:
+    """CPUs asked for, for a trial that will run on a GPU of the same node.
+
+    Attributes:
+        request: the trial's request.
+        target: node where room on a GPU is kept for it.
+        nodes: where the CPUs may lie.
+        group: the CPUs.
+        ready: resolves when they are there.
+        node: where they are; None before.
+        since_s: monotonic time of the first asking.
+        asked_s: of the last.
+    """
+
+    request: ResourceRequest
+    target: str
+    nodes: frozenset[str]
+    group: PlacementGroup
+    ready: ray.ObjectRef
+    node: str | None = None
+    since_s: float = field(default_factory=time.monotonic)
+    asked_s: float = field(default_factory=time.monotonic)
+
+
+@dataclass
+class SharedGpu(AcquiredResources):  # type: ignore[misc]
+    """A share of a GPU, and CPUs on the same node.
+
+    The trial's actor runs in the GPU's group, where no CPUs are; those of `cpus` are kept for it.
+    """
+
+    gpu: HeldGpu
+    cpus: PlacementGroup
+
+    def _annotate_remote_entity(
+        self, entity: RemoteRayEntity, bundle: dict[str, float], bundle_index: int
+    ) -> RemoteRayEntity:
+        return entity.options(
+            scheduling_strategy=PlacementGroupSchedulingStrategy(
+                placement_group=self.gpu.group, placement_group_bundle_index=0
+            ),
+            num_cpus=0,
+            num_gpus=bundle["GPU"],
+        )
+
+
+class TrialPlacement(ResourceManager):  # type: ignore[misc]
+    """Gives Tune's actors their resources, shares of GPUs evenly.
+
+    A request for a share waits until a GPU has room; only then are CPUs asked for, on that GPU's node, so
+    that no trial keeps CPUs while it waits for a GPU. Once the CPUs are there, the trial runs on the GPU of
+    that node with the fewest trials. A request for CPUs alone goes to Ray as it is.
+
+    Args:
+        share: of a GPU that trials will ask for.
+        on_slots: told how many trials with that share the GPUs can take, whenever it changes: GPUs that
+            another job holds do not count.
+    """
+
+    def __init__(self, share: float, on_slots: Callable[[int], None] = lambda slots: None) -> None:
+        self._share = share
+        self._on_slots = on_slots
+        self._others = PlacementGroupResourceManager()
+        self._pool = GpuPool()
+        self._waiting: list[ResourceRequest] = []
+        self._claims: list[_Claim] = []
+        self._given: set[PlacementGroup] = set()
+        self._slots: int | None = None
+        self._updated_s = self._freed_s = -math.inf
+        self._hold_gpus()
+
+    def request_resources(self, resource_request: ResourceRequest) -> None:
+        if not _wants_share(resource_request):
+            self._others.request_resources(resource_request)
+            return
+        self._waiting.append(resource_request)
+        self._advance()
+
+    def cancel_resource_request(self, resource_request: ResourceRequest) -> None:
+        if not _wants_share(resource_request):
+            self._others.cancel_resource_request(resource_request)
+            return
+        if resource_request not in self._waiting:
+            # The CPUs that are not there yet are missed least.
+            claims = [claim for claim in self._claims if claim.request == resource_request]
+            self._withdraw(min(claims, key=lambda claim: claim.node is not None))
+        self._waiting.remove(resource_request)
+        self._advance()
+
+    def has_resources_ready(self, resource_request: ResourceRequest) -> bool:
+        if time.monotonic() - self._updated_s > _UPDATE_EVERY_S:
+            self._advance()
+        if not _wants_share(resource_request):
+            return bool(self._others.has_resources_ready(resource_request))
+        return self._ready_claim(resource_request) is not None
+
+    def acquire_resources(self, resource_request: ResourceRequest) -> AcquiredResources | None:
+        if not _wants_share(resource_request):
+            return self._others.acquire_resources(resource_request)
+        claim = self._ready_claim(resource_request)
+        if claim is None:
+            return None
+        self._claims.remove(claim)
+        self._given.add(claim.group)
+        gpu = self._pool.take(_share(resource_request), str(claim.node))
+        return SharedGpu(resource_request, gpu, claim.group)
+
+    def free_resources(self, acquired_resource: AcquiredResources) -> None:
+        self._freed_s = time.monotonic()
+        if not isinstance(acquired_resource, SharedGpu):
+            self._others.free_resources(acquired_resource)
+            return
+        self._given.remove(acquired_resource.cpus)
+        remove_placement_group(acquired_resource.cpus)
+        self._pool.give_back(acquired_resource.gpu, _share(acquired_resource.resource_request))
+
+    def get_resource_futures(self) -> list[ray.ObjectRef]:
+        claims = [claim.ready for claim in self._claims if claim.node is None]
+        return [*self._others.get_resource_futures(), *self._pool.futures(), *claims]
+
+    def update_state(self) -> None:
+        self._others.update_state()
+        self._advance()
+
+    def is_crowded(self, resources: AcquiredResources | None) -> bool:
+        """Whether a trial's GPU has two trials more than another that has room."""
+        if not isinstance(resources, SharedGpu):
+            return False
+        return self._pool.excess(resources.gpu, _share(resources.resource_request)) > 1
+
+    def clear(self) -> None:
+        if not ray.is_initialized():
+            return
+        self._others.clear()
+        for group in (*self._given, *(claim.group for claim in self._claims)):
+            remove_placement_group(group)
+        self._waiting.clear()
+        self._claims.clear()
+        self._given.clear()
+        self._pool.clear()
+
+    def _hold_gpus(self) -> None:
+        """Ask for the GPUs, and wait a moment to know how many are free: trials are drawn accordingly."""
+        self._pool.update(wanted=True)
+        futures = self._pool.futures()
+        if futures:
+            ray.wait(futures, num_returns=len(futures), timeout=_FIRST_GPUS_S)
+        self._advance()
+
+    def _advance(self) -> None:
+        """Bring every request as far as it can come now."""
+        self._updated_s = time.monotonic()
+        self._pool.update(wanted=bool(self._waiting or self._claims or self._given))
+        self._tell_slots()
+        self._note_ready()
+        for claim in self._claims.copy():
+            self._revise(claim)
+        if self._updated_s - self._freed_s > _SETTLE_S:
+            self._claim_cpus()
+
+    def _claim_cpus(self) -> None:
+        """Ask for the CPUs of as many waiting trials as the GPUs have room for."""
+        while self._waiting and (target := self._emptiest_node(self._waiting[0])) is not None:
+            request = self._waiting.pop(0)
+            self._claims.append(_Claim(request, target, *_ask_for_cpus(request, {target})))
+
+    def _tell_slots(self) -> None:
+        slots = self._pool.slots(self._share)
+        if self._pool.is_active and slots != self._slots:
+            self._slots = slots
+            self._on_slots(slots)
+
+    def _note_ready(self) -> None:
+        pending = {claim.ready: claim for claim in self._claims if claim.node is None}
+        futures = list(pending)
+        ready, _ = ray.wait(futures, num_returns=len(futures), timeout=0) if futures else ([], [])
+        for future in ready:
+            pending[future].node = node_of(pending[future].group)
+
+    def _revise(self, claim: _Claim) -> None:
+        """Follow what changed since the CPUs were asked for."""
+        reachable = self._reachable(claim)
+        if not reachable or (claim.node is not None and claim.node not in reachable):
+            self._withdraw(claim)
+        elif claim.node is None:
+            nodes = reachable if self._updated_s - claim.since_s > _PATIENCE_S else claim.nodes
+            if nodes != claim.nodes or self._missed_something(claim):
+                remove_placement_group(claim.group)
+                claim.nodes, claim.group, claim.ready = _ask_for_cpus(claim.request, nodes)
+                claim.asked_s = self._updated_s
+
+    def _missed_something(self, claim: _Claim) -> bool:
+        """Whether CPUs were given back since the claim asked, and Ray has them by now."""
+        settled_s = self._freed_s + _SETTLE_S
+        return claim.asked_s < settled_s < self._updated_s
+
+    def _withdraw(self, claim: _Claim) -> None:
+        """Let the trial wait again."""
+        self._claims.remove(claim)
+        remove_placement_group(claim.group)
+        self._waiting.insert(0, claim.request)
+
+    def _ready_claim(self, request: ResourceRequest) -> _Claim | None:
+        ready = (claim for claim in self._claims if claim.request == request and claim.node is not None)
+        return next((claim for claim in ready if claim.node in self._reachable(claim)), None)
+
+    def _reachable(self, claim: _Claim) -> frozenset[str]:
+        """Nodes on which the claim's trial would find a GPU with room that is kept for no other."""
+        room = self._room(_share(claim.request), besides=claim)
+        return frozenset(name for name, node in room.items() if node.free > 0)
+
+    def _emptiest_node(self, request: ResourceRequest) -> str | None:
+        room = self._room(_share(request))
+        free = [name for name, node in room.items() if node.free > 0]
+        return min(free, key=lambda name: room[name].load, default=None)
+
+    def _room(self, share: float, besides: _Claim | None = None) -> dict[str, NodeRoom]:
+        """What the GPUs can take once all other claims have become trials."""
+        room = self._pool.room(share)
+        for claim in self._claims:
+            if claim is not besides and claim.target in room:
+                room[claim.target].keep_one()
+        return room
+
+
+def _share(request: ResourceRequest) -> float:
+    return float(request.required_resources.get("GPU", 0.0))
+
+
+def _wants_share(request: ResourceRequest) -> bool:
+    return 0 < _share(request) <= 1
+
+
+def _ask_for_cpus(
+    request: ResourceRequest, nodes: Collection[str]
+) -> tuple[frozenset[str], PlacementGroup, ray.ObjectRef]:
+    """Ask for what the trial needs beside its GPU, on one of the nodes."""
+    bundle = {name: amount for name, amount in request.required_resources.items() if name != "GPU"}
+    selector = {_NODE_LABEL: f"in({','.join(sorted(nodes))})"}
+    group = placement_group([bundle], bundle_label_selector=[selector])
+    return frozenset(nodes), group, group.ready()

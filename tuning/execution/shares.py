@@ -1,0 +1,144 @@
+"""How the cluster's CPUs and GPUs are divided among the trials that run at once."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tuning.config import ResourceConfig
+from tuning.errors import InputError
+from tuning.execution.gpus import round_share, trials_per_gpu
+
+MAX_TRIALS_PER_GPU = 4
+"""More take turns on the GPU rather than fill it."""
+
+MIN_GPU_GIB_PER_TRIAL = 3.0
+"""A CUDA context takes half a GiB before a model has any; then come rows, weights and torch's cache."""
+
+
+@dataclass(frozen=True)
+class Node:
+    """A machine of the cluster.
+
+    Attributes:
+        cpus: its CPUs.
+        gpus: its GPUs.
+        gpu_gib: memory of its smallest GPU in GiB, None when unknown.
+    """
+
+    cpus: float
+    gpus: int = 0
+    gpu_gib: float | None = None
+
+
+@dataclass(frozen=True)
+class Shares:
+    """What each trial gets, and how many run at once.
+
+    Attributes:
+        cpus: CPUs of every trial.
+        gpus: GPUs of a trial whose family uses one, on top.
+        max_concurrent: trials at once.
+        gpu_slots: trials that can hold their share of the GPUs at once, None when no trial asks for any.
+        gpu_reason: why the share is what it is, for the user; empty when it was given.
+    """
+
+    cpus: float
+    gpus: float
+    max_concurrent: int
+    gpu_slots: int | None = None
+    gpu_reason: str = ""
+
+    @property
+    def threads(self) -> int:
+        return max(1, int(self.cpus))
+
+
+def plan_shares(
+    config: ResourceConfig, nodes: Sequence[Node], *, uses_gpu: bool, only_gpu: bool = False
+) -> Shares:
+    """Divide the nodes' CPUs and GPUs among the trials that run at once.
+
+    Where every family uses a GPU, no more trials are planned than the GPUs take, with more CPUs each.
+
+    Args:
+        config: what the user asks for.
+        nodes: the cluster.
+        uses_gpu: some family of the study uses a GPU.
+        only_gpu: every family does.
+
+    Raises:
+        InputError: a trial asks for more than a node has.
+    """
+    takes_gpu = uses_gpu and config.gpus_per_trial != 0
+    gpu_nodes = [node for node in nodes if node.gpus and node.cpus] if takes_gpu else []
+    total = sum(node.cpus for node in nodes)
+    concurrent = config.max_concurrent or max(1, int(total // (config.cpus_per_trial or 1)))
+    cpus = _cpus(config, gpu_nodes or nodes, max(1.0, total // concurrent))
+    if not gpu_nodes:
+        return Shares(cpus, 0.0, concurrent)
+    gpus, reason = _gpus(config, gpu_nodes, cpus, concurrent)
+    slots = sum(_slots(node, cpus, gpus) for node in gpu_nodes)
+    if only_gpu:
+        concurrent = min(concurrent, slots)
+        if config.cpus_per_trial is None:
+            filled = ((node, _slots(node, cpus, gpus)) for node in gpu_nodes)
+            cpus = min(node.cpus // slots for node, slots in filled if slots)
+    return Shares(cpus, gpus, concurrent, slots, reason)
+
+
+def _cpus(config: ResourceConfig, nodes: Sequence[Node], fair: float) -> float:
+    """A trial runs on one node, however many there are; one that uses a GPU, on a node that has one."""
+    most = max(node.cpus for node in nodes)
+    if config.cpus_per_trial is None:
+        return min(most, fair)
+    if config.cpus_per_trial > most:
+        where = "largest node with a GPU" if any(node.gpus for node in nodes) else "largest node"
+        raise InputError(
+            f"resources.cpus_per_trial: a trial asks for {config.cpus_per_trial:g} CPUs, "
+            f"the {where} has {most:g}; lower it."
+        )
+    return config.cpus_per_trial
+
+
+def _gpus(
+    config: ResourceConfig, gpu_nodes: Sequence[Node], cpus: float, concurrent: int
+) -> tuple[float, str]:
+    """The GPUs of a trial that uses one, and why."""
+    if config.gpus_per_trial == "auto":
+        return _automatic_share(gpu_nodes, cpus, concurrent)
+    most = max(node.gpus for node in gpu_nodes)
+    if config.gpus_per_trial > most:
+        raise InputError(
+            f"resources.gpus_per_trial: a trial asks for {config.gpus_per_trial:g} GPUs, "
+            f"the node with most has {most:g}; lower it."
+        )
+    share = config.gpus_per_trial
+    return (round_share(share) if share < 1 else share), ""
+
+
+def _automatic_share(gpu_nodes: Sequence[Node], cpus: float, concurrent: int) -> tuple[float, str]:
+    """The largest share with which all trials that can run at once find a GPU, within bounds."""
+    count = sum(node.gpus for node in gpu_nodes)
+    at_once = min(concurrent, sum(int(node.cpus // cpus) for node in gpu_nodes))
+    wanted = math.ceil(at_once / count)
+    gib = min((node.gpu_gib for node in gpu_nodes if node.gpu_gib is not None), default=math.inf)
+    fitting = max(1, int(min(gib / MIN_GPU_GIB_PER_TRIAL, MAX_TRIALS_PER_GPU)))
+    per_gpu = max(1, min(wanted, fitting))
+    return round_share(1 / per_gpu), _reason(count, at_once, wanted, per_gpu, gib)
+
+
+def _reason(count: int, at_once: int, wanted: int, per_gpu: int, gib: float) -> str:
+    gpus = "1 GPU" if count == 1 else f"{count} GPUs"
+    if wanted <= per_gpu:
+        return f"{at_once} at once on {gpus}, evenly"
+    if per_gpu < MAX_TRIALS_PER_GPU:
+        return f"{gpus} of {gib:.3g} GiB, at least {MIN_GPU_GIB_PER_TRIAL:g} GiB a trial"
+    return f"{gpus}, at most {MAX_TRIALS_PER_GPU} trials on one"
+
+
+def _slots(node: Node, cpus: float, gpus: float) -> int:
+    """Trials that the node's GPUs and CPUs take at once."""
+    by_gpu = node.gpus * trials_per_gpu(gpus) if gpus <= 1 else int(node.gpus // gpus)
+    return min(int(node.cpus // cpus), by_gpu)
