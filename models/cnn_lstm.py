@@ -37,7 +37,11 @@ class ClassWeights(StrEnum):
     """How much a training row counts in the loss, by its class."""
 
     NONE = "none"
+    SQUARE_ROOT = "square_root"
     BALANCED = "balanced"
+
+
+_POWERS = {ClassWeights.NONE: 0.0, ClassWeights.SQUARE_ROOT: 0.5, ClassWeights.BALANCED: 1.0}
 
 
 class CnnLstmParams(AdamParams):
@@ -56,7 +60,8 @@ class CnnLstmParams(AdamParams):
         convolution_dropout: after each convolution.
         head_dropout: after the head's first layer; two thirds of it after the second.
         class_weights: `balanced` makes every class count the same in the training loss, by weights
-            from the training rows; what is measured on validation rows stays unweighted.
+            from the training rows; `square_root` takes the roots of them, which costs common classes less
+            precision. What is measured on validation rows stays unweighted.
     """
 
     projection_width: PositiveInt
@@ -213,9 +218,9 @@ class CnnLstm(TorchModel[CnnLstmParams]):
         return CnnLstmNetwork(schema, params)
 
     def fit_inputs(self, train: Table) -> None:
-        if self.params.class_weights is ClassWeights.BALANCED:
-            weights = _balanced_weights(train, self.schema.n_classes)
-            self.network.class_weights.copy_(torch.from_numpy(weights))
+        power = _POWERS[self.params.class_weights]
+        weights = _balanced_weights(train, self.schema.n_classes) ** power
+        self.network.class_weights.copy_(torch.from_numpy(weights))
 
     @property
     def half_pays_on_cpu(self) -> bool:

@@ -123,7 +123,8 @@ def test_balanced_weights_come_from_the_training_rows() -> None:
     problem = make_problem(Task.BINARY)
     target = np.zeros(240, dtype=np.int64)
     target[:60] = 1
-    model = trained(Problem(problem.schema, replace(problem.train, target=target), problem.valid), epochs=0)
+    rows = Problem(problem.schema, replace(problem.train, target=target), problem.valid)
+    model = trained(rows, epochs=0, class_weights="balanced")
     np.testing.assert_allclose(model.network.class_weights, [240 / (2 * 180), 240 / (2 * 60)])
 
 
@@ -131,8 +132,18 @@ def test_balanced_weights_go_by_the_weights_of_rows() -> None:
     problem = make_problem(Task.BINARY)
     target = (np.arange(240) % 2).astype(np.int64)
     rows = replace(problem.train, target=target, weight=np.where(target == 1, 3.0, 1.0))
-    model = trained(Problem(problem.schema, rows, problem.valid), epochs=0)
+    model = trained(Problem(problem.schema, rows, problem.valid), epochs=0, class_weights="balanced")
     np.testing.assert_allclose(model.network.class_weights, [2.0, 2 / 3], rtol=1e-6)
+
+
+def test_square_root_weights_are_the_roots_of_balanced_ones() -> None:
+    problem = make_problem(Task.MULTICLASS)
+    balanced, root = (
+        trained(problem, epochs=0, class_weights=choice).network.class_weights.numpy()
+        for choice in ("balanced", "square_root")
+    )
+    assert balanced.max() > 1.05
+    np.testing.assert_allclose(root**2, balanced, rtol=1e-6)
 
 
 def test_without_class_weights_every_row_counts_the_same() -> None:
