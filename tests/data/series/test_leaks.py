@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from forecasts import ROLES, prepared, shops
+from shops import ROLES, prepared, shops
 
 from models import Table, Windows
 from tuning.data import Fold

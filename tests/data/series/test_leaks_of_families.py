@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pytest
-from forecasts import prepared, shops
+from shops import prepared, shops
 
 from models import Task, Windows, family_names, load_family
 from tuning.data import Fold, SplitConfig

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from forecasts import HORIZON, T, prepared, shops
+from shops import HORIZON, T, prepared, shops
 
 from models import Table, Task, Windows
 from tuning.data import ColumnRole, SplitConfig, SplitMethod, TargetConfig

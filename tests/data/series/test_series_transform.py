@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from forecasts import HORIZON, prepared, shops
+from shops import HORIZON, prepared, shops
 
 from models import Table, Windows
 from models.errors import CheckpointError
