@@ -190,6 +190,8 @@ def test_requests_are_withdrawn_in_any_state(address: str) -> None:
     study.waiting.clear()
     study.step()
     wait_until(lambda: free("CPU") == CPUS - 3)
+    assert sorted(study.loads().values()) == [1, 2]
+    assert not study.placement.has_resources_ready(wanted), "nothing is left of the requests"
     study.placement.clear()
 
 

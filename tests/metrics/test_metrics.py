@@ -9,7 +9,7 @@ from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 from models import Loss, Table, Task
 from tests.metrics.forecasts import forecasts, last_value, windows
 from tuning.errors import ConfigError, DataError, InputError
-from tuning.metrics import Direction, Predictions, default_metric, get_metric, metrics_for, score_all
+from tuning.metrics import Direction, Predictions, get_metric, metrics_for, score_all
 
 Y = np.array([1.0, 2.0, 4.0])
 P = np.array([1.0, 3.0, 2.0])
@@ -137,7 +137,7 @@ def test_unknown_metric_names_choices_and_the_closest() -> None:
 
 
 def test_defaults() -> None:
-    assert [default_metric(task).name for task in (Task.REGRESSION, Task.BINARY, Task.MULTICLASS)] == [
+    assert [get_metric(None, task).name for task in (Task.REGRESSION, Task.BINARY, Task.MULTICLASS)] == [
         "rmse",
         "roc_auc",
         "log_loss",
@@ -193,7 +193,7 @@ def test_forecast_metrics_and_their_default() -> None:
     names = [metric.name for metric in metrics_for(Task.FORECASTING)]
     assert names == ["mape", "smape", "wape", "mae", "rmse", "mase"]
     assert set(score_all(Task.FORECASTING, Predictions.of(forecasts(), np.zeros(11)))) == set(names)
-    assert default_metric(Task.FORECASTING).name == "mase"
+    assert get_metric(None, Task.FORECASTING).name == "mase"
 
 
 def test_mase_leaves_out_series_whose_naive_forecast_is_perfect() -> None:

@@ -27,7 +27,7 @@ from tuning.data._transform import FitSettings, TableTransform, fit_transform
 from tuning.data.config import ColumnRole, DataConfig, SplitConfig, SplitMethod, TargetConfig
 from tuning.data.series import prepare_series
 from tuning.errors import DataError
-from tuning.metrics import Metric, default_metric, get_metric
+from tuning.metrics import Metric, get_metric
 
 _ROLES_OF_SERIES = frozenset({ColumnRole.KNOWN, ColumnRole.PAST, ColumnRole.STATIC})
 _FEW_ROWS = 100  # of validation
@@ -65,7 +65,7 @@ def prepare(
     _check_columns(frame, data, split)
     frame, positions, notes = _with_targets(frame, data)
     goal = read_target(frame[data.target], data.task)
-    metric = default_metric(goal.task) if metric_name is None else get_metric(metric_name, goal.task)
+    metric = get_metric(metric_name, goal.task)
     metric.check_target(goal.values)
     check_scale(goal, target)
     roles = _given_roles(data, split)

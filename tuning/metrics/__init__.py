@@ -3,13 +3,12 @@
 from tuning.metrics._details import describe
 from tuning.metrics._metric import Direction, Metric
 from tuning.metrics._predictions import Predictions
-from tuning.metrics._registry import default_metric, get_metric, metrics_for, score_all
+from tuning.metrics._registry import get_metric, metrics_for, score_all
 
 __all__ = [
     "Direction",
     "Metric",
     "Predictions",
-    "default_metric",
     "describe",
     "get_metric",
     "metrics_for",

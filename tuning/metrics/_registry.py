@@ -65,27 +65,19 @@ def metrics_for(task: Task) -> tuple[Metric, ...]:
     return tuple(metric for metric in _METRICS if task in metric.tasks)
 
 
-def get_metric(name: str, task: Task) -> Metric:
-    """The metric of that name.
+def get_metric(name: str | None, task: Task) -> Metric:
+    """The metric of that name; None: the task's default.
 
     Raises:
         ConfigError: there is none for the task; the message lists the choices and the closest one.
     """
     choices = {metric.name: metric for metric in metrics_for(task)}
+    name = _DEFAULTS[task] if name is None else name
     if name in choices:
         return choices[name]
     closest = difflib.get_close_matches(name, choices, n=1)
     hint = f" Did you mean {closest[0]}?" if closest else ""
     raise ConfigError(f"metric: {name!r} is not a metric for {task}: choose from {', '.join(choices)}.{hint}")
-
-
-def default_metric(task: Task) -> Metric:
-    """The metric of a study that names none.
-
-    >>> default_metric(Task.BINARY).name
-    'roc_auc'
-    """
-    return get_metric(_DEFAULTS[task], task)
 
 
 def score_all(task: Task, predictions: Predictions) -> dict[str, float]:

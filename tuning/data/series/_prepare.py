@@ -19,7 +19,7 @@ from tuning.data.series._scaling import LocationRule
 from tuning.data.series._season import Seasons, seasons_of
 from tuning.data.series._transform import SeriesTransform
 from tuning.errors import DataError
-from tuning.metrics import default_metric, get_metric
+from tuning.metrics import get_metric
 
 
 def prepare_series(
@@ -48,9 +48,7 @@ def prepare_series(
         ConfigError: the metric is unknown or does not fit the task.
     """
     _check_split(split)
-    metric = (
-        default_metric(Task.FORECASTING) if metric_name is None else get_metric(metric_name, Task.FORECASTING)
-    )
+    metric = get_metric(metric_name, Task.FORECASTING)
     whole = read_history(frame, data)
     horizon = data.horizon or 1
     cut = make_cut(whole.history, split, horizon) if splits is None else from_record(whole.history, splits)
