@@ -30,6 +30,7 @@ _PLACES = {
     "series": "data.series",
     "horizon": "data.horizon",
     "season": "data.season",
+    "embedding_prefixes": "data.embedding_prefixes",
     "trials": "search.trials",
     "total_trials": "search.total_trials",
     "time_budget": "search.time_budget_s",
@@ -62,8 +63,8 @@ class Study:
         storage: folder of the study folders.
         quiet: show no progress.
         **settings: `task`, `trials`, `total_trials`, `time_budget` ("10m"), `seed`, `sampler`,
-            `pruner`, `max_concurrent`; of forecasting `time`, `series`, `horizon`, `season`; or a whole
-            section of the configuration as a mapping (`split={"folds": 5}`).
+            `pruner`, `max_concurrent`, `embedding_prefixes`; of forecasting `time`, `series`, `horizon`,
+            `season`; or a whole section of the configuration as a mapping (`split={"folds": 5}`).
     """
 
     def __init__(
