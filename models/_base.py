@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
 
+from models._group import ALONE, Distribution, WorkerGroup
 from models._table import Schema, Table, Task
 from models.errors import CheckpointError, ModelError
 
@@ -53,6 +54,8 @@ class Model(ABC, Generic[ParamsT]):
             False when that holds only if the unbroken run passes through the same save and load;
             the trial loop then reloads the model after each checkpoint, so that an interrupted
             trial still equals an uninterrupted one.
+        distribution: how processes that train one model together reach each other; None: it cannot be
+            trained by several.
         learns: False for a baseline: it has no hyperparameters, and training changes nothing.
     """
 
@@ -61,6 +64,7 @@ class Model(ABC, Generic[ParamsT]):
     uses_gpu: ClassVar[bool] = False
     reads_sequences: ClassVar[bool] = False
     continues_exactly: ClassVar[bool] = True
+    distribution: ClassVar[Distribution | None] = None
     learns: ClassVar[bool] = True
 
     def __init__(
@@ -81,6 +85,7 @@ class Model(ABC, Generic[ParamsT]):
         self.threads = threads
         self.units_done = 0
         self.best_units = 0
+        self.group = ALONE
         self._train: Table | None = None
         self._valid: Table | None = None
 
@@ -93,6 +98,24 @@ class Model(ABC, Generic[ParamsT]):
     def patience_units(self) -> int | None:
         """Units without improvement after which training is stopped early; None: never."""
         return None
+
+    @property
+    def train_loss(self) -> float | None:
+        """Mean loss on the training rows in the last unit, where the model knows it."""
+        return None
+
+    def join(self, group: WorkerGroup) -> None:
+        """Train together with the other processes of a group, from before `bind` on.
+
+        Every process is given the same rows and makes the same calls; each learns from its own share of
+        the rows, and all hold the same model after each unit. Any of them can save it.
+
+        Raises:
+            ModelError: the model cannot be trained by several processes.
+        """
+        if not group.is_alone and self.distribution is None:
+            raise ModelError(f"{type(self).__name__} cannot be trained by {group.size} processes.")
+        self.group = group
 
     def bind(self, train: Table, valid: Table) -> None:
         """Give the rows to train on and those that steer (schedules, early stopping, best state)."""

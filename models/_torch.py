@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from abc import abstractmethod
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
@@ -19,6 +18,7 @@ from torch.optim import Adam, Optimizer
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from models._base import Model, Params
+from models._group import ALONE, Distribution, WorkerGroup
 from models._table import FloatArray, Loss, Schema, Table
 from models._torch_checkpoint import (
     LossWatch,
@@ -29,17 +29,12 @@ from models._torch_checkpoint import (
     read_state,
     write_state,
 )
+from models._torch_group import gather_shares, group_sum, noise_seed, replicate
 from models._torch_rng import IsolatedRng
 from models._torch_rows import Batch, Rows, as_tensor, rows_per_step
 from models.errors import CheckpointError, DivergedError, ModelError
 
 BatchSize = PositiveInt | Literal["full", "auto"]
-
-# Losses are of order 1 on the scale that networks train on; below that a ratio says nothing.
-_LOSS_FLOOR = 1.0
-_EXPLODED_RATIO = 1e6
-_RISING_RATIO = 10.0
-_MAX_RISING_EPOCHS = 5
 
 
 class TorchParams(Params):
@@ -100,6 +95,7 @@ class TorchModel(Model[TorchParamsT]):
     """
 
     uses_gpu: ClassVar[bool] = True
+    distribution = Distribution.TORCH
     prediction_batch_size: int = 2048
 
     def __init__(
@@ -116,6 +112,7 @@ class TorchModel(Model[TorchParamsT]):
         self._rng = IsolatedRng(seed, self._device)
         with self._rng.active():
             self.network = self.build(schema, params).to(self._device)
+        self._replica: nn.Module = self.network
         self.optimizer = self.build_optimizer()
         self._scheduler = self._build_scheduler()
         self._half = self._half_precision() if params.mixed_precision else None
@@ -197,6 +194,16 @@ class TorchModel(Model[TorchParamsT]):
     def patience_units(self) -> int | None:
         return self.params.patience
 
+    @property
+    def train_loss(self) -> float | None:
+        return self._watch.last_loss
+
+    def join(self, group: WorkerGroup) -> None:
+        """Train as one replica of N (Li et al., VLDB 2020), each on its share of a batch of N batch sizes."""
+        super().join(group)
+        if not group.is_alone:
+            self._replica = replicate(self.network)
+
     def bind(self, train: Table, valid: Table) -> None:
         """Make the rows' tensors, once.
 
@@ -232,9 +239,10 @@ class TorchModel(Model[TorchParamsT]):
         return self._predict(Rows.place(self.inputs(table), None, None, self._device))
 
     def predict_valid(self) -> npt.NDArray[np.float64]:
+        """Outputs of the bound validation rows; the processes of a group share the work."""
         if self._valid_rows is None:
             raise ModelError("predict_valid() needs bind(train, valid) first.")
-        return self._predict(self._valid_rows)
+        return self._predict(self._valid_rows, self.group)
 
     # Training.
 
@@ -243,21 +251,31 @@ class TorchModel(Model[TorchParamsT]):
             raise ModelError("advance() needs bind(train, valid) first.")
         self._use_threads()
         self.network.train()
-        size = rows_per_step(self.params.batch_size, len(self._train_rows))
+        size = rows_per_step(self.params.batch_size, len(self._train_rows)) * self.group.size
         with self._rng.active():
-            batches = self._train_rows.shuffled_batches(size, self.params.steps_per_epoch)
-            losses = [self._step(batch) for batch in batches]
+            fewest = max(2, self.group.size)
+            chunks = self._train_rows.shuffled_chunks(size, self.params.steps_per_epoch, fewest)
+        with self._noise().active():
+            losses = [self._step(batch) for batch in self._train_rows.batches(chunks, self.group)]
         # One look per epoch: reading every step's loss would make a GPU wait for Python.
-        self._check_losses(torch.stack(losses))
+        self._check_losses(group_sum(torch.stack(losses), self.group) / self.group.size)
         self._check_weights()
+
+    def _noise(self) -> IsolatedRng:
+        """What dropout draws from: in a group a stream of the process's own."""
+        if self.group.is_alone:
+            return self._rng
+        return IsolatedRng(noise_seed(self.seed, self.units_done, self.group.rank), self._device)
 
     def _step(self, batch: Batch) -> Tensor:
         """One gradient step; returns the batch's loss, still on the device."""
         self.optimizer.zero_grad(set_to_none=True)
         with self._autocast():
-            outputs = self.network(*batch.inputs)
+            outputs = self._replica(*batch.inputs)
         losses = self.row_losses(outputs.float(), batch.target)
         loss = (losses if batch.weight is None else losses * batch.weight).mean()
+        if batch.scale != 1.0:
+            loss = loss * batch.scale
         self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
         self._clip_gradient()
         self._scaler.step(self.optimizer)
@@ -283,17 +301,12 @@ class TorchModel(Model[TorchParamsT]):
 
     def _check_losses(self, losses: Tensor) -> None:
         """Judge one epoch by its batches' losses (steps,)."""
-        mean, first = losses.mean().item(), losses[0].item()
-        watch = self._watch
-        if watch.first_loss is None:
-            watch.first_loss = first
-        rising = watch.last_loss is not None and mean > watch.last_loss
-        watch.rising_epochs = watch.rising_epochs + 1 if rising else 0
-        watch.last_loss = mean
-        if _is_divergence(watch):
+        self._watch.note(first=losses[0].item(), mean=losses.mean().item())
+        if self._watch.shows_divergence:
             raise DivergedError(
                 f"Training diverged in epoch {self.units_done + 1}: the loss went from "
-                f"{watch.first_loss:.3g} to {mean:.3g}; lower the learning rate or clip the gradient."
+                f"{self._watch.first_loss:.3g} to {self._watch.last_loss:.3g}; "
+                "lower the learning rate or clip the gradient."
             )
 
     def _check_weights(self) -> None:
@@ -327,12 +340,13 @@ class TorchModel(Model[TorchParamsT]):
         lengths = self.row_lengths(table)
         return Rows.place(self.inputs(table), target, weight, self._device, lengths)
 
-    def _predict(self, rows: Rows) -> npt.NDArray[np.float64]:
+    def _predict(self, rows: Rows, group: WorkerGroup = ALONE) -> npt.NDArray[np.float64]:
         self._use_threads()
         self.network.eval()
         with torch.inference_mode():
-            batches = rows.input_batches(self.prediction_batch_size)
-            outputs = torch.cat([self.network(*inputs) for inputs in batches]).float().cpu()
+            batches = rows.input_batches(self.prediction_batch_size, group.share)
+            parts = [self.network(*inputs) for inputs in batches]
+            outputs = torch.cat(gather_shares(parts, group)).float().cpu()
         if not bool(torch.isfinite(outputs).all()):
             raise DivergedError(
                 "The network's outputs hold NaN or inf: its weights or the inputs are not finite."
@@ -379,17 +393,6 @@ class TorchModel(Model[TorchParamsT]):
 def _multiplies_in_bfloat16() -> bool:
     """Whether the CPU has instructions for it; emulated, it is slower than single precision."""
     return torch.cpu._is_avx512_bf16_supported()
-
-
-def _is_divergence(watch: LossWatch) -> bool:
-    first, last = watch.first_loss, watch.last_loss
-    if first is None or last is None:
-        return False
-    if not math.isfinite(last):
-        return True
-    ratio = last / max(first, _LOSS_FLOOR)
-    keeps_rising = watch.rising_epochs >= _MAX_RISING_EPOCHS and ratio > _RISING_RATIO
-    return ratio > _EXPLODED_RATIO or keeps_rising
 
 
 def _scalars(state: Mapping[str, Any]) -> dict[str, Any]:

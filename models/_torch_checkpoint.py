@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -19,6 +20,12 @@ from models.errors import CheckpointError
 _TENSORS_FILE = "tensors.safetensors"
 _SCALARS_FILE = "training.json"
 
+# Losses are of order 1 on the scale that networks train on; below that a ratio says nothing.
+_LOSS_FLOOR = 1.0
+_EXPLODED_RATIO = 1e6
+_RISING_RATIO = 10.0
+_MAX_RISING_EPOCHS = 5
+
 
 @dataclass
 class LossWatch:
@@ -33,6 +40,25 @@ class LossWatch:
     first_loss: float | None = None
     last_loss: float | None = None
     rising_epochs: int = 0
+
+    def note(self, *, first: float, mean: float) -> None:
+        """Take in an epoch: the loss of its first batch, and the mean of all."""
+        if self.first_loss is None:
+            self.first_loss = first
+        rising = self.last_loss is not None and mean > self.last_loss
+        self.rising_epochs = self.rising_epochs + 1 if rising else 0
+        self.last_loss = mean
+
+    @property
+    def shows_divergence(self) -> bool:
+        """Whether the loss is NaN or inf, exploded, or has risen for long."""
+        if self.first_loss is None or self.last_loss is None:
+            return False
+        if not math.isfinite(self.last_loss):
+            return True
+        ratio = self.last_loss / max(self.first_loss, _LOSS_FLOOR)
+        keeps_rising = self.rising_epochs >= _MAX_RISING_EPOCHS and ratio > _RISING_RATIO
+        return ratio > _EXPLODED_RATIO or keeps_rising
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from models._group import ALONE, WorkerGroup
 from models.errors import DivergedError
 
 # Several trials may share one GPU, and activations need room too.
@@ -29,11 +30,20 @@ _BATCHES_PER_POOL = 16
 
 
 class Batch(NamedTuple):
-    """B rows on the device: input tensors (B, ...), targets (B, ...) and row weights (B,) or None."""
+    """B rows on the device.
+
+    Attributes:
+        inputs: tensors (B, ...).
+        target: (B, ...).
+        weight: (B,) row weights, or None.
+        scale: what the mean loss of these rows is multiplied by, so that its mean over the processes of a
+            group is that of all their rows.
+    """
 
     inputs: tuple[Tensor, ...]
     target: Tensor
     weight: Tensor | None
+    scale: float = 1.0
 
 
 def as_tensor(array: npt.NDArray[Any]) -> Tensor:
@@ -124,21 +134,37 @@ class Rows:
                 )
 
     def shuffled_batches(self, size: int, max_batches: int | None = None) -> Iterator[Batch]:
-        """Batches of one pass in random order, drawn from torch's global CPU stream.
+        """Batches of one pass in random order, drawn from torch's global CPU stream."""
+        return self.batches(self.shuffled_chunks(size, max_batches))
 
-        A last batch of a single row is merged into the one before it: batch normalisation has no
-        variance to go by in one row. A batch that holds every row keeps their order and copies nothing.
+    def shuffled_chunks(
+        self, size: int, max_batches: int | None = None, fewest: int = 2
+    ) -> list[Tensor | slice]:
+        """The rows of each batch of one pass in random order, drawn from torch's global CPU stream.
+
+        A last batch of fewer than `fewest` rows is merged into the one before it: batch normalisation has no
+        variance to go by in one row, and every process of a group needs a row. A batch that holds every
+        row keeps their order and copies nothing.
         """
         if size >= len(self):
-            yield self._batch(slice(None))
-            return
-        chunks = torch.split(self._shuffled(size), size)
-        for chunk in islice(self._reordered(_without_single_row_at_end(chunks, size)), max_batches):
-            yield self._batch(chunk.to(self.device) if self.resident else chunk)
+            return [slice(None)]
+        chunks = _without_small_end(torch.split(self._shuffled(size), size), min(size, fewest))
+        return list(islice(self._reordered(chunks), max_batches))
 
-    def input_batches(self, size: int) -> Iterator[tuple[Tensor, ...]]:
-        """The inputs in row order, `size` rows at a time."""
-        for start in range(0, len(self), size):
+    def batches(self, chunks: Iterable[Tensor | slice], group: WorkerGroup = ALONE) -> Iterator[Batch]:
+        """The batches that hold these rows; of each, a process of a group gets its share."""
+        for chunk in chunks:
+            if group.is_alone:
+                yield self._batch(self._on_device(chunk))
+                continue
+            rows = torch.arange(len(self)) if isinstance(chunk, slice) else chunk
+            own = rows[group.share]
+            batch = self._batch(self._on_device(own))
+            yield batch._replace(scale=len(own) * group.size / len(rows))
+
+    def input_batches(self, size: int, which: slice = slice(None)) -> Iterator[tuple[Tensor, ...]]:
+        """The inputs in row order, `size` rows at a time; of these batches the ones that `which` picks."""
+        for start in range(0, len(self), size)[which]:
             yield tuple(self._take(tensor, slice(start, start + size)) for tensor in self.inputs)
 
     def _shuffled(self, size: int) -> Tensor:
@@ -154,6 +180,9 @@ class Rows:
         if self.lengths is None:
             return chunks
         return [chunks[i] for i in torch.randperm(len(chunks)).tolist()]
+
+    def _on_device(self, rows: Tensor | slice) -> Tensor | slice:
+        return rows.to(self.device) if self.resident and isinstance(rows, Tensor) else rows
 
     def _batch(self, rows: Tensor | slice) -> Batch:
         if self.target is None:
@@ -183,7 +212,7 @@ def _all_finite(tensor: Tensor) -> bool:
     return not tensor.is_floating_point() or bool(torch.isfinite(tensor).all())
 
 
-def _without_single_row_at_end(chunks: tuple[Tensor, ...], size: int) -> tuple[Tensor, ...]:
-    if size == 1 or len(chunks[-1]) > 1:
+def _without_small_end(chunks: tuple[Tensor, ...], fewest: int) -> tuple[Tensor, ...]:
+    if len(chunks) == 1 or len(chunks[-1]) >= fewest:
         return chunks
     return (*chunks[:-2], torch.cat(chunks[-2:]))

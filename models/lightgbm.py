@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -12,10 +13,12 @@ from lightgbm.basic import LightGBMError
 from pydantic import Field
 
 from models._boosting import BoostingParams, GradientBoosting
+from models._group import Distribution, WorkerGroup
 from models._table import FloatArray, Loss, Table, Task
 from models._trees import feature_matrix, training_target
 
 _MODEL_FILE = "lightgbm.txt"
+_CONNECT_MINUTES = 5
 _OBJECTIVES = {Loss.SQUARED: "regression", Loss.ABSOLUTE: "regression_l1"}
 
 
@@ -37,9 +40,13 @@ class LightGBM(GradientBoosting[LightGBMParams]):
 
     The generators of the row and column samples are not part of LightGBM's model file, so they are
     seeded at the start of every unit, from the unit's number.
+
+    In a group, each process holds its share of the training rows ("data parallel"), and the histograms
+    of each split are summed over all. Each feature's bins are found by one process, on its own rows.
     """
 
     Params = LightGBMParams
+    distribution = Distribution.LIGHTGBM
     library_errors: ClassVar[tuple[type[Exception], ...]] = (LightGBMError,)
 
     _booster: lightgbm.Booster | None = None
@@ -49,6 +56,11 @@ class LightGBM(GradientBoosting[LightGBMParams]):
     @property
     def total_trees(self) -> int:
         return self.params.n_estimators
+
+    def join(self, group: WorkerGroup) -> None:
+        super().join(group)
+        if not group.is_alone:
+            _connect(**group.network)
 
     def bind(self, train: Table, valid: Table) -> None:
         super().bind(train, valid)
@@ -97,6 +109,7 @@ class LightGBM(GradientBoosting[LightGBMParams]):
         return {
             **self._objective(),
             **self._sampling_seeds(),
+            **self._parallel_params(),
             "learning_rate": p.learning_rate,
             "max_depth": p.max_depth,
             "num_leaves": p.num_leaves,
@@ -114,6 +127,12 @@ class LightGBM(GradientBoosting[LightGBMParams]):
             "verbosity": -1,
         }
 
+    def _parallel_params(self) -> dict[str, Any]:
+        if self.group.is_alone:
+            return {}
+        # The addresses are left out: LightGBM would connect anew for every booster.
+        return {"tree_learner": "data", "num_machines": self.group.size, "pre_partition": True}
+
     def _objective(self) -> dict[str, Any]:
         if self.schema.task is Task.MULTICLASS:
             return {"objective": "multiclass", "num_class": self.schema.n_classes}
@@ -123,11 +142,11 @@ class LightGBM(GradientBoosting[LightGBMParams]):
 
     def _dataset_of(self, train: Table) -> lightgbm.Dataset:
         if self._dataset is None:
-            first = len(self.schema.numeric)
+            first, rows = len(self.schema.numeric), self.group.share
             self._dataset = lightgbm.Dataset(
-                feature_matrix(train),
-                training_target(train, self),
-                weight=train.weight,
+                feature_matrix(train)[rows],
+                training_target(train, self)[rows],
+                weight=None if train.weight is None else train.weight[rows],
                 categorical_feature=list(range(first, first + len(self.schema.categorical))),
                 params=self._training_params(),
                 free_raw_data=False,  # going on from a file predicts these rows once
@@ -167,3 +186,15 @@ class LightGBM(GradientBoosting[LightGBMParams]):
     def _read_booster(self, folder: Path) -> None:
         self._booster = lightgbm.Booster(model_str=(folder / _MODEL_FILE).read_text())
         self._can_update = False
+
+
+@cache
+def _connect(machines: str, num_machines: int, local_listen_port: int) -> lightgbm.Booster:
+    """Connect this process with the others, once for all its boosters.
+
+    A booster that connects ends the connection of the whole process when it goes; so an empty one does it,
+    and is kept.
+    """
+    quiet = {"verbosity": -1}
+    keeper = lightgbm.Booster(quiet, lightgbm.Dataset(np.zeros((2, 1)), np.zeros(2), params=quiet))
+    return keeper.set_network(machines, local_listen_port, _CONNECT_MINUTES, num_machines)

@@ -11,6 +11,7 @@ from pydantic import Field
 from xgboost.core import XGBoostError
 
 from models._boosting import BoostingParams, GradientBoosting
+from models._group import Distribution
 from models._table import FloatArray, Loss, Table, Task
 from models._trees import feature_matrix, training_target
 
@@ -37,10 +38,14 @@ class XGBoost(GradientBoosting[XGBoostParams]):
     The row sample's generator is seeded by the round (`seed_per_iteration`); the column sample's
     lives in the tree updater, which is therefore made anew for every unit. So each unit follows from
     the model and the unit's number alone, and going on from a file is exact.
+
+    In a group, each process holds its share of the training rows, and the histograms of each split are
+    summed over all; the quantiles that the bins are cut at are those of all rows, nearly.
     """
 
     Params = XGBoostParams
     uses_gpu = True
+    distribution = Distribution.XGBOOST
     library_errors: ClassVar[tuple[type[Exception], ...]] = (XGBoostError,)
 
     _booster: xgboost.Booster | None = None
@@ -99,10 +104,11 @@ class XGBoost(GradientBoosting[XGBoostParams]):
 
     def _matrix_of(self, train: Table) -> xgboost.QuantileDMatrix:
         if self._train_matrix is None:
+            rows = self.group.share
             self._train_matrix = xgboost.QuantileDMatrix(
-                feature_matrix(train),
-                training_target(train, self),
-                weight=train.weight,
+                feature_matrix(train)[rows],
+                training_target(train, self)[rows],
+                weight=None if train.weight is None else train.weight[rows],
                 **self._matrix_options(),
             )
         return self._train_matrix

@@ -3,13 +3,16 @@
 from tuning.trial._checkpoint import BEST, CHECKPOINTS, Progress, read_checkpoint
 from tuning.trial._loop import TrialLoop
 from tuning.trial._outcome import PREDICTIONS_NAME, Score, mean_outputs, score_test
+from tuning.trial._peers import ON_ITS_OWN, Peers
 from tuning.trial._spec import FoldRows, Report, TrialSpec
 
 __all__ = [
     "BEST",
     "CHECKPOINTS",
+    "ON_ITS_OWN",
     "PREDICTIONS_NAME",
     "FoldRows",
+    "Peers",
     "Progress",
     "Report",
     "Score",

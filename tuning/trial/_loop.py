@@ -26,6 +26,7 @@ from tuning.trial._checkpoint import (
     write_checkpoint,
 )
 from tuning.trial._outcome import predict_valid, score_train, score_valid, write_valid_predictions
+from tuning.trial._peers import ON_ITS_OWN, Peers
 from tuning.trial._spec import FoldRows, Report, TrialSpec
 
 logger = logging.getLogger(__name__)
@@ -47,6 +48,7 @@ class TrialLoop:
         device: `cpu` or `cuda`.
         threads: CPU threads of a model.
         should_stop: asked between units; True ends the trial with a checkpoint.
+        peers: the processes that run this loop together, each on its share of the training rows.
     """
 
     def __init__(
@@ -60,6 +62,7 @@ class TrialLoop:
         device: str = "cpu",
         threads: int = 1,
         should_stop: Callable[[], bool] = lambda: False,
+        peers: Peers = ON_ITS_OWN,
     ) -> None:
         self._spec = spec
         self._model_class = model_class
@@ -70,6 +73,7 @@ class TrialLoop:
         self._device = device
         self._threads = threads
         self._should_stop = should_stop
+        self._peers = peers
         self._progress = Progress()
         self._models: list[Model[Any]] = []
         self._checkpoint: Path | None = None
@@ -123,6 +127,7 @@ class TrialLoop:
                 device=self._device,
                 threads=self._threads,
             )
+            model.join(self._peers.group)
             model.bind(fold.train, fold.valid)
             models.append(model)
         return models
@@ -142,7 +147,7 @@ class TrialLoop:
         share = (progress.iteration + 1) / self._spec.max_iterations
         goal = min(math.ceil(share * self._total_units - 1e-9), self._total_units)
         while progress.units_done < goal and not self._is_out_of_patience():
-            if self._should_stop():
+            if self._peers.agree(self._should_stop()):
                 return True
             self._train_unit()
         progress.iteration += 1
@@ -195,7 +200,7 @@ class TrialLoop:
 
     def _is_over_time(self) -> bool:
         limit_s = self._spec.time_limit_s
-        return limit_s is not None and self._progress.train_seconds > limit_s
+        return limit_s is not None and self._peers.agree(self._progress.train_seconds > limit_s)
 
     @property
     def train_seconds(self) -> float:
@@ -215,11 +220,19 @@ class TrialLoop:
         name = f"iteration-{self._progress.iteration:04d}-unit-{self._progress.units_done:06d}"
         if self._checkpoint is not None and self._checkpoint.name == name:
             return self._checkpoint  # Nothing was trained since, and the record may name it already.
-        path = write_checkpoint(self._folder, f"{CHECKPOINTS}/{name}", self._models, self._progress)
-        # The previous one stays: the driver has recorded that one, and this one not yet.
-        drop_older_checkpoints(self._folder, [path, *([self._checkpoint] if self._checkpoint else [])])
+        path = self._write(f"{CHECKPOINTS}/{name}")
+        if self._peers.writes:
+            # The previous one stays: the driver has recorded that one, and this one not yet.
+            drop_older_checkpoints(self._folder, [path, *([self._checkpoint] if self._checkpoint else [])])
         self._checkpoint = path
         return path
+
+    def _write(self, name: str) -> Path:
+        """Write a checkpoint, or have a peer write it; it is there when this returns."""
+        if self._peers.writes:
+            write_checkpoint(self._folder, name, self._models, self._progress)
+        self._peers.wait()
+        return self._folder / name
 
     def _interrupt(self) -> Report:
         checkpoint = self._relative(self._save()) if self._progress.units_done else None
@@ -231,7 +244,7 @@ class TrialLoop:
             return self._report(None, value_known=False, result=Result(status, error=error))
         for model in self._models:
             model.restore_best()
-        path = write_checkpoint(self._folder, BEST, self._models, progress)
+        path = self._write(BEST)
         result = self._score(status, error)
         known = status is Status.COMPLETED
         return self._report(self._relative(path), value_known=known, result=result)
@@ -239,7 +252,8 @@ class TrialLoop:
     def _score(self, status: Status, error: str | None) -> Result:
         """The best state, which the models hold now, on all of the trial's rows."""
         predictions = predict_valid(self._models, self._folds)
-        write_valid_predictions(self._folder, self._folds, predictions)
+        if self._peers.writes:
+            write_valid_predictions(self._folder, self._folds, predictions)
         valid = score_valid(self._folds[0].schema.task, predictions)
         return Result(
             status,
