@@ -45,6 +45,14 @@ class Model(ABC, Generic[ParamsT]):
     `save` writes both the current and the best state; after `load` into a fresh object, training
     goes on as if it had never stopped. `load` without `bind` is enough to predict.
 
+    Args:
+        params: the hyperparameters.
+        schema: the columns.
+        seed: of all random draws.
+        device: `cpu` or `cuda`.
+        threads: CPU threads to use.
+        gpu_share: the part of the GPU's memory that the model may take, 1 or more: all of it.
+
     Class attributes:
         Params: the hyperparameters' type.
         tasks: the tasks that the model can do.
@@ -75,6 +83,7 @@ class Model(ABC, Generic[ParamsT]):
         seed: int = 0,
         device: str = "cpu",
         threads: int = 1,
+        gpu_share: float = 1.0,
     ) -> None:
         if schema.task not in self.tasks:
             raise ModelError(f"{type(self).__name__} cannot do {schema.task}: it does {sorted(self.tasks)}.")
@@ -83,6 +92,7 @@ class Model(ABC, Generic[ParamsT]):
         self.seed = seed
         self.device = device
         self.threads = threads
+        self.gpu_share = gpu_share
         self.units_done = 0
         self.best_units = 0
         self.group = ALONE

@@ -30,6 +30,7 @@ from models._torch_checkpoint import (
     write_state,
 )
 from models._torch_group import gather_shares, group_sum, noise_seed, replicate
+from models._torch_memory import limit_gpu_memory
 from models._torch_rng import IsolatedRng
 from models._torch_rows import Batch, Rows, as_tensor, rows_per_step
 from models.errors import CheckpointError, DivergedError, ModelError
@@ -106,9 +107,11 @@ class TorchModel(Model[TorchParamsT]):
         seed: int = 0,
         device: str = "cpu",
         threads: int = 1,
+        gpu_share: float = 1.0,
     ) -> None:
-        super().__init__(params, schema, seed=seed, device=device, threads=threads)
+        super().__init__(params, schema, seed=seed, device=device, threads=threads, gpu_share=gpu_share)
         self._device = torch.device(device)
+        limit_gpu_memory(self._device, gpu_share)
         self._rng = IsolatedRng(seed, self._device)
         with self._rng.active():
             self.network = self.build(schema, params).to(self._device)

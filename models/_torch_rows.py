@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from models._group import ALONE, WorkerGroup
+from models._torch_memory import usable_bytes
 from models.errors import DivergedError
 
 # Several trials may share one GPU, and activations need room too.
@@ -204,8 +205,7 @@ class Rows:
 def _fits(tensors: list[Tensor], device: torch.device) -> bool:
     if device.type != "cuda":
         return True
-    free_bytes, _ = torch.cuda.mem_get_info(device)
-    return sum(tensor.nbytes for tensor in tensors) <= _SHARE_OF_FREE_MEMORY * free_bytes
+    return sum(tensor.nbytes for tensor in tensors) <= _SHARE_OF_FREE_MEMORY * usable_bytes(device)
 
 
 def _all_finite(tensor: Tensor) -> bool:

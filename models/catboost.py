@@ -21,6 +21,7 @@ _SNAPSHOT_FILE = "catboost.snapshot"
 _NEVER_S = 10**9
 _BORDER_COUNT = 254
 _IMPOSSIBLE = -1e30
+_GPU_RAM_PART = 0.95  # CatBoost's own default, of a whole GPU
 _FEW_ITERATIONS = 200  # below, CatBoost chooses cheaper defaults
 _OBJECTIVES = {Loss.SQUARED: "RMSE", Loss.ABSOLUTE: "MAE"}
 
@@ -97,6 +98,7 @@ class CatBoost(GradientBoosting[CatBoostParams]):
         return {
             **self._objective(),
             **self._sampling(),
+            **self._gpu_memory(),
             "learning_rate": p.learning_rate,
             "depth": p.depth,
             "l2_leaf_reg": p.l2_leaf_reg,
@@ -115,6 +117,12 @@ class CatBoost(GradientBoosting[CatBoostParams]):
     @property
     def _task_type(self) -> str:
         return "GPU" if self.device.startswith("cuda") else "CPU"
+
+    def _gpu_memory(self) -> dict[str, Any]:
+        """CatBoost takes at its start a part of what is then free of the GPU, and keeps to it."""
+        if self._task_type == "CPU":
+            return {}
+        return {"gpu_ram_part": _GPU_RAM_PART * min(1.0, self.gpu_share)}
 
     def _objective(self) -> dict[str, Any]:
         if self.schema.task is Task.MULTICLASS:
