@@ -83,6 +83,7 @@ class TrialRecord:
             their family at an end.
         details: what `tuning.metrics.describe` tells of the parts `valid` and `test`; a part is left out
             where there is none, as for pruned trials and regression.
+        whole_gpu: its share of a GPU was too small for it, so it was given a whole one.
     """
 
     model: str
@@ -103,6 +104,7 @@ class TrialRecord:
     error: str | None = None
     attempts: int = 1
     details: Details = field(default_factory=dict)
+    whole_gpu: bool = False
 
     @property
     def id(self) -> str:

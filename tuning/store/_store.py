@@ -30,6 +30,7 @@ _STATES = {
 _TEST, _TEST_DETAILS = "test", "test_details"
 _DETAILS = "details"
 _RUNS = "runs"
+_WHOLE_GPU = "whole_gpu"
 _NOTHING: Details = MappingProxyType({})
 
 
@@ -140,6 +141,10 @@ class Store:
     def set_attempt(self, model: str, number: int, attempt: int) -> None:
         """Record that a trial is started for the `attempt`-th time."""
         self._storage.set_trial_user_attr(self._trial(model, number), "attempts", attempt)
+
+    def set_whole_gpu(self, model: str, number: int) -> None:
+        """Record that a trial is to have a GPU of its own from its next start on."""
+        self._storage.set_trial_user_attr(self._trial(model, number), _WHOLE_GPU, True)
 
     def set_placement(self, model: str, number: int, placement: Placement) -> None:
         """Record where a trial runs."""
@@ -326,6 +331,7 @@ class Store:
             error=result.get("error"),
             attempts=trial.user_attrs.get("attempts", 1),
             details={part: each for part, each in details.items() if each},
+            whole_gpu=trial.user_attrs.get(_WHOLE_GPU, False),
         )
 
     def _best(self, values: Mapping[int, float]) -> float | None:

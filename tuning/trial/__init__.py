@@ -4,7 +4,7 @@ from tuning.trial._checkpoint import BEST, CHECKPOINTS, Progress, read_checkpoin
 from tuning.trial._loop import TrialLoop
 from tuning.trial._outcome import PREDICTIONS_NAME, Score, mean_outputs, score_test
 from tuning.trial._peers import ON_ITS_OWN, Peers
-from tuning.trial._spec import FoldRows, Report, TrialSpec
+from tuning.trial._spec import FoldRows, GpuShortage, Report, TrialSpec
 
 __all__ = [
     "BEST",
@@ -12,6 +12,7 @@ __all__ = [
     "ON_ITS_OWN",
     "PREDICTIONS_NAME",
     "FoldRows",
+    "GpuShortage",
     "Peers",
     "Progress",
     "Report",

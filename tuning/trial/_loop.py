@@ -46,6 +46,7 @@ class TrialLoop:
         metric: what is searched on.
         study_folder: folder of the study; the trial writes below `trials/<id>`.
         device: `cpu` or `cuda`.
+        gpu_share: part of the GPU's memory that the models may take.
         threads: CPU threads of a model.
         should_stop: asked between units; True ends the trial with a checkpoint.
         peers: the processes that run this loop together, each on its share of the training rows.
@@ -60,6 +61,7 @@ class TrialLoop:
         study_folder: Path,
         *,
         device: str = "cpu",
+        gpu_share: float = 1.0,
         threads: int = 1,
         should_stop: Callable[[], bool] = lambda: False,
         peers: Peers = ON_ITS_OWN,
@@ -71,6 +73,7 @@ class TrialLoop:
         self._study_folder = study_folder
         self._folder = study_folder / "trials" / spec.id
         self._device = device
+        self._gpu_share = gpu_share
         self._threads = threads
         self._should_stop = should_stop
         self._peers = peers
@@ -126,6 +129,7 @@ class TrialLoop:
                 seed=derive_seed(self._spec.seed, number),
                 device=self._device,
                 threads=self._threads,
+                gpu_share=self._gpu_share,
             )
             model.join(self._peers.group)
             model.bind(fold.train, fold.valid)

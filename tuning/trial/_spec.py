@@ -33,6 +33,7 @@ class TrialSpec:
         checkpoint: folder to go on from, relative to the study folder; None: from the start.
         attempt: 1 for the first start, one more after each interruption.
         time_limit_s: training time after which the trial is ended as failed.
+        whole_gpu: it gets a GPU of its own where others of its family share one.
     """
 
     model: str
@@ -44,10 +45,28 @@ class TrialSpec:
     checkpoint: str | None = None
     attempt: int = 1
     time_limit_s: float | None = None
+    whole_gpu: bool = False
 
     @property
     def id(self) -> str:
         return trial_id(self.model, self.number)
+
+
+@dataclass(frozen=True)
+class GpuShortage:
+    """What is known where a trial did not get the GPU memory that it asked for.
+
+    Attributes:
+        share: of the GPU, that the trial had.
+        reason: what the library said.
+        peak_gib: the most that the trial had taken before; None where its library does not tell.
+        total_gib: memory of the GPU, None where its library does not tell.
+    """
+
+    share: float
+    reason: str
+    peak_gib: float | None = None
+    total_gib: float | None = None
 
 
 @dataclass(frozen=True)
