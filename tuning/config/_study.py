@@ -92,13 +92,16 @@ class ResourceConfig(_Section):
     Attributes:
         cpus_per_trial: CPUs, also the model's thread count; None: the CPUs divided by the trials at once.
         gpus_per_trial: GPU fraction of families that use one; "auto": from the GPUs and the concurrency.
-        max_concurrent: trials at once; None: one per CPU.
+        workers_per_trial: workers that train one trial together, where its family can be distributed; the
+            CPUs and GPUs above are then those of each worker.
+        max_concurrent: trials at once; None: one per CPU, or per as many CPUs as a trial has workers.
         trial_time_limit_s: a trial that takes longer is ended as failed.
         max_retries: times that a trial goes on after its worker died.
     """
 
     cpus_per_trial: float | None = Field(default=None, gt=0)
     gpus_per_trial: float | Literal["auto"] = "auto"
+    workers_per_trial: int = Field(default=1, ge=1)
     max_concurrent: int | None = Field(default=None, ge=1)
     trial_time_limit_s: DurationS | None = Field(default=None, gt=0)
     max_retries: int = Field(default=1, ge=0)

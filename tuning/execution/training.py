@@ -1,0 +1,161 @@
+"""Ray Train: one function in several worker processes that reach each other."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import ray.train
+from ray.train.v2._internal.exceptions import UserExceptionWithTraceback
+from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
+
+from models import Distribution, WorkerGroup
+
+# Of Ray Train, which takes these from the environment only: notice at once that a worker has ended, and start
+# no processes for what is not used.
+_TRAIN_SETTINGS = {
+    "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.2",
+    "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",
+    "RAY_TRAIN_METRICS_ENABLED": "0",
+    "RAY_TRAIN_ENABLE_PRINT_PATCH": "0",
+    "RAY_CHDIR_TO_TRIAL_DIR": "0",
+}
+
+# What is heard of a lost peer by those who were in the middle of an exchange with it.
+_PEER_LOST = ("connection closed by peer", "connection reset by peer", "socket", "nccl error", "broken pipe")
+
+
+class WorkersLostError(RuntimeError):
+    """A worker process died, or its node; the others of its group were ended."""
+
+
+class WorkerFailedError(RuntimeError):
+    """The training function raised in a worker; the message is its traceback."""
+
+
+@dataclass(frozen=True)
+class GroupSize:
+    """The workers of one training run.
+
+    Attributes:
+        workers: how many.
+        cpus: CPUs of each.
+        gpus: GPUs of each.
+    """
+
+    workers: int
+    cpus: float
+    gpus: float = 0.0
+
+    @property
+    def threads(self) -> int:
+        """CPU threads of each worker's model."""
+        return max(1, int(self.cpus))
+
+
+def train_on_workers(
+    function: Callable[[dict[str, Any]], None],
+    config: dict[str, Any],
+    distribution: Distribution | None,
+    size: GroupSize,
+) -> None:
+    """Run the function in every worker, and wait until all have returned.
+
+    Ray Train reserves what they need in a placement group of its own, all or nothing, and waits for it.
+
+    Args:
+        function: called with `config` in each worker.
+        config: whatever the function needs.
+        distribution: how the workers reach each other; None: there is one alone.
+        size: of the group.
+
+    Raises:
+        WorkersLostError: a worker died.
+        WorkerFailedError: the function raised.
+    """
+    os.environ.update(_TRAIN_SETTINGS)
+    with tempfile.TemporaryDirectory(prefix="tuning-") as scratch:
+        try:
+            _make_trainer(function, config, distribution, size, scratch).fit()
+        except ray.train.WorkerGroupError as error:
+            raise _explain(error) from error
+        except ray.train.TrainingFailedError as error:
+            raise WorkersLostError(str(error)) from error
+
+
+def _make_trainer(
+    function: Callable[[dict[str, Any]], None],
+    config: dict[str, Any],
+    distribution: Distribution | None,
+    size: GroupSize,
+    scratch: str,
+) -> DataParallelTrainer:
+    resources = {"CPU": size.cpus, **({"GPU": size.gpus} if size.gpus else {})}
+    options: dict[str, Any] = {
+        "train_loop_config": config,
+        "scaling_config": ray.train.ScalingConfig(
+            num_workers=size.workers, use_gpu=size.gpus > 0, resources_per_worker=resources
+        ),
+        "run_config": ray.train.RunConfig(
+            name="workers",
+            # Checkpoints are the trial's own; nothing is reported to Ray Train.
+            storage_path=scratch,
+            failure_config=ray.train.FailureConfig(max_failures=0, max_preemption_failures=0),
+            logging_config=ray.train.LoggingConfig(log_level="ERROR"),
+        ),
+    }
+    match distribution:
+        case Distribution.TORCH:
+            from ray.train.torch import TorchConfig, TorchTrainer
+
+            return TorchTrainer(function, torch_config=TorchConfig(_torch_backend(size)), **options)
+        case Distribution.XGBOOST:
+            from ray.train.xgboost import XGBoostTrainer
+
+            return XGBoostTrainer(function, **options)
+        case Distribution.LIGHTGBM:
+            from ray.train.lightgbm import LightGBMTrainer
+
+            return LightGBMTrainer(function, **options)
+        case None:
+            return DataParallelTrainer(function, **options)
+
+
+def _torch_backend(size: GroupSize) -> str:
+    """NCCL refuses two workers on one GPU, which shares of GPUs lead to; gloo does not."""
+    return "nccl" if size.gpus >= 1 else "gloo"
+
+
+def own_group(distribution: Distribution | None) -> WorkerGroup:
+    """The group that this worker belongs to; only inside a function of `train_on_workers`."""
+    context = ray.train.get_context()
+    rank, size = context.get_world_rank(), context.get_world_size()
+    if distribution is not Distribution.LIGHTGBM or size == 1:
+        return WorkerGroup(rank, size)
+    from ray.train.lightgbm import get_network_params
+
+    return WorkerGroup(rank, size, get_network_params())
+
+
+def own_device() -> str:
+    """`cuda` where Ray gave this worker a GPU, else `cpu`."""
+    return "cuda" if ray.get_gpu_ids() else "cpu"
+
+
+def _explain(error: ray.train.WorkerGroupError) -> WorkersLostError | WorkerFailedError:
+    """A worker that died takes its peers along, which complain of a lost connection."""
+    failures = error.worker_failures
+    raised = [each for each in failures.values() if isinstance(each, UserExceptionWithTraceback)]
+    own = [str(each) for each in raised if not _is_about_a_peer(str(each))]
+    if own and len(raised) == len(failures):
+        return WorkerFailedError(own[0])
+    ranks = ", ".join(str(rank) for rank in sorted(failures))
+    return WorkersLostError(f"worker {ranks} of the trial ended unexpectedly.")
+
+
+def _is_about_a_peer(trace: str) -> bool:
+    last = trace.strip().splitlines()[-1].casefold() if trace.strip() else ""
+    return any(sign in last for sign in _PEER_LOST)
