@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from tuning.cli import _look, _predict, _run, _show
+from tuning.cli import _dashboard, _look, _predict, _run, _show
 from tuning.errors import InputError, TuningError
 
 _HELP = (
@@ -31,6 +31,7 @@ app.command("leaderboard")(_look.leaderboard)
 app.command("predict")(_predict.predict)
 app.command("audit")(_look.audit_study)
 app.command("show")(_show.show)
+app.command("dashboard")(_dashboard.dashboard)
 app.command("list")(_look.list_studies)
 app.command("models")(_look.models)
 app.command("doctor")(_look.doctor)

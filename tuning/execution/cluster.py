@@ -10,19 +10,25 @@ from contextlib import contextmanager
 from typing import Any
 
 import ray
+from ray._private import worker
 from ray._private.authentication.authentication_token_setup import (
     maybe_enable_token_auth_if_token_available,
 )
+from ray.job_config import JobConfig
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from tuning.errors import InputError
 from tuning.execution.shares import Node
+from tuning.session import DriverPlace
 
 logger = logging.getLogger(__name__)
 
 # Ray gives a node with a card that it recognises such a resource; with a number of GPUs by hand, none.
 _CARD = "accelerator_type:"
 _ANSWER_S = 10.0
+
+STUDY_METADATA = "tuning_study"
+"""Key of the study's name in the metadata of its job."""
 
 # Tune takes these from the environment only. The loggers cost a quarter of a short trial's time, the
 # snapshot is never restored from (the record is the truth), and signals are the session's.
@@ -38,8 +44,12 @@ _TUNE_SETTINGS = {
 
 
 @contextmanager
-def ray_cluster(address: str) -> Iterator[str | None]:
-    """Ray, for the time of a study: started here (`local`) or joined; yields the dashboard's URL.
+def ray_cluster(address: str, study: str = "") -> Iterator[DriverPlace]:
+    """Ray, for the time of a study: started here (`local`) or joined; yields where that is.
+
+    Args:
+        address: `local`, `auto` or HOST:PORT.
+        study: name of the study; the dashboard's page of the job shows it.
 
     Raises:
         InputError: there is no cluster at the address.
@@ -47,14 +57,15 @@ def ray_cluster(address: str) -> Iterator[str | None]:
     os.environ.update(_TUNE_SETTINGS)
     if ray.is_initialized():
         # Somebody else's Ray, in a notebook or a test: used as it is, and left running.
-        yield None
+        yield _driver_place()
         return
     if address != "local":
         # `ray start` turns token authentication on by itself where a token lies; a driver has to follow.
         maybe_enable_token_auth_if_token_available(warn_if_disabled=False)
     try:
-        context = ray.init(
+        ray.init(
             address=address,
+            job_config=JobConfig(metadata={STUDY_METADATA: study} if study else None),
             include_dashboard=True if address == "local" else None,
             log_to_driver=False,
             logging_level=logging.ERROR,
@@ -65,13 +76,21 @@ def ray_cluster(address: str) -> Iterator[str | None]:
             f"address: no Ray cluster at {address!r} ({reason}); use local to start one."
         ) from error
     try:
-        yield _url(context.dashboard_url)
+        yield _driver_place()
     finally:
         ray.shutdown()
 
 
-def _url(host: str | None) -> str | None:
-    return f"http://{host}" if host else None
+def _driver_place() -> DriverPlace:
+    context = ray.get_runtime_context()
+    dashboard, node = worker.get_dashboard_url(), worker.global_worker.node
+    return DriverPlace(
+        host=ray.util.get_node_ip_address(),
+        ray_address=context.gcs_address,
+        job_id=context.get_job_id(),
+        dashboard_url=f"http://{dashboard}" if dashboard else None,
+        session_folder=None if node is None else node.get_session_dir_path(),
+    )
 
 
 def cluster_nodes() -> tuple[Node, ...]:

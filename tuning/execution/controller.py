@@ -8,13 +8,13 @@ from functools import partial
 from typing import Any
 
 from ray.tune import tune as tune_module
-from ray.tune.execution.tune_controller import TuneController
 from ray.tune.experiment import Trial
 
+from tuning.execution.names import NamedTasksController
 from tuning.execution.placement import TrialPlacement
 
 
-class StudyController(TuneController):  # type: ignore[misc]
+class StudyController(NamedTasksController):
     """Lets a starting actor start, and keeps the GPUs evenly loaded.
 
     Tune gives an actor that has finished its trial to the next one that waits, and when that one's

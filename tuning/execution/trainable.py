@@ -17,6 +17,7 @@ from ray import tune
 
 from models import Task
 from tuning.errors import InputError
+from tuning.execution.metrics import TrialMetrics
 from tuning.families import load_model
 from tuning.metrics import get_metric
 from tuning.session import STUDY_FILE
@@ -68,7 +69,13 @@ class StudyTrainable(tune.Trainable):  # type: ignore[misc]
 
     def setup(self, config: dict[str, Any], context: WorkerContext) -> None:
         self._context = context
+        self._first = config["spec"].id
+        self._metrics = TrialMetrics(context.study_folder.name)
         self._begin(config["spec"])
+
+    def __repr__(self) -> str:
+        """What the dashboard's table of actors shows; Ray asks once, when the actor is made."""
+        return f"{self._context.study_folder.name}: from {self._first}"
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         self._begin(new_config["spec"])
@@ -88,6 +95,7 @@ class StudyTrainable(tune.Trainable):  # type: ignore[misc]
                 reports.append(self._run_step())
         finally:
             self._disarm_watchdog()
+        self._metrics.update()
         return {"message": Message(tuple(reports), self._placement)}
 
     def _must_send(self, report: Report, started_s: float) -> bool:
@@ -95,10 +103,12 @@ class StudyTrainable(tune.Trainable):  # type: ignore[misc]
         return decides or time.monotonic() - started_s > _MESSAGE_EVERY_S
 
     def cleanup(self) -> None:
+        self._metrics.end()
         self._close_log()
 
     def _begin(self, spec: TrialSpec) -> None:
         self._spec = spec
+        self._metrics.begin(spec.id)
         self._loop: TrialLoop | None = None
         self._folder = self._context.study_folder / "trials" / spec.id
         self._check_folder()

@@ -5,7 +5,17 @@ slow or broken one costs no time of the trials and no result.
 """
 
 from tuning.monitoring._background import Background
-from tuning.monitoring._base import FollowedStudy, Monitor
+from tuning.monitoring._base import TENSORBOARD_FOLDER, FollowedStudy, Monitor
+from tuning.monitoring._grafana import GRAFANA_FILE, GRAFANA_UID
 from tuning.monitoring._open import check_monitoring, open_monitors
 
-__all__ = ["Background", "FollowedStudy", "Monitor", "check_monitoring", "open_monitors"]
+__all__ = [
+    "GRAFANA_FILE",
+    "GRAFANA_UID",
+    "TENSORBOARD_FOLDER",
+    "Background",
+    "FollowedStudy",
+    "Monitor",
+    "check_monitoring",
+    "open_monitors",
+]

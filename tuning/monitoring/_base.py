@@ -10,6 +10,9 @@ from typing import Protocol
 from tuning.store import TrialRecord
 from tuning.trial import Report, TrialSpec
 
+TENSORBOARD_FOLDER = "tensorboard"
+"""Folder of the event files in the study folder."""
+
 
 @dataclass(frozen=True)
 class FollowedStudy:

@@ -13,11 +13,16 @@ from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.plugins.hparams import summary_v2 as hparams
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
-from tuning.monitoring._base import FollowedStudy, final_scalars, iteration_scalars, test_scalars
+from tuning.monitoring._base import (
+    TENSORBOARD_FOLDER,
+    FollowedStudy,
+    final_scalars,
+    iteration_scalars,
+    test_scalars,
+)
 from tuning.store import TrialRecord
 from tuning.trial import Report, TrialSpec
 
-FOLDER = "tensorboard"
 # An event file with this ending is there when the trial's end, or its test, was written.
 _END, _TEST = ".end", ".test"
 _EVENT_FILES = "events.out.tfevents.*"
@@ -32,7 +37,7 @@ class TensorBoardMonitor:
 
     def __init__(self, study: FollowedStudy) -> None:
         self._metric = study.metric
-        self._folder = study.folder / FOLDER
+        self._folder = study.folder / TENSORBOARD_FOLDER
         self._curves: dict[str, _Curve] = {}
 
     def catch_up(self, records: Sequence[TrialRecord]) -> None:

@@ -1,5 +1,6 @@
 """A running study on the driver's side, free of Ray: what is started, recorded, pruned and ended."""
 
+from tuning.session._driver import DriverPlace, read_place, told_place
 from tuning.session._family import Draw, Search
 from tuning.session._folder import (
     STUDY_FILE,
@@ -14,11 +15,14 @@ from tuning.session._session import Session
 __all__ = [
     "STUDY_FILE",
     "Draw",
+    "DriverPlace",
     "Search",
     "Session",
     "StudyFolder",
+    "read_place",
     "replace_folder",
     "study_names",
     "to_json",
+    "told_place",
     "write_atomically",
 ]

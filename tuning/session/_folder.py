@@ -27,6 +27,7 @@ class StudyFolder:
         self.leaderboard_json = self.root / "leaderboard.json"
         self.leaderboard_csv = self.root / "leaderboard.csv"
         self.stop_file = self.root / "stop"
+        self.driver_file = self.root / "driver.json"
         self.models = self.root / "models"
         self.transforms = self.root / "transforms"
         self.best = self.root / "best"

@@ -1,11 +1,12 @@
 """The durable record of a study."""
 
-from tuning.store._backend import drop_torn_line
+from tuning.store._backend import JOURNAL_NAME, drop_torn_line
 from tuning.store._lock import DriverLock, is_driven
 from tuning.store._record import Details, Metrics, Placement, Result, Run, Status, TrialRecord, trial_id
 from tuning.store._store import Store
 
 __all__ = [
+    "JOURNAL_NAME",
     "Details",
     "DriverLock",
     "Metrics",

@@ -6,6 +6,7 @@ from tuning.study._bundle import Predictor, load_predictor
 from tuning.study._conclude import read_leaderboard
 from tuning.study._device import Device, check_device
 from tuning.study._file import StudyFile
+from tuning.study._pages import Page, PageState, find_pages
 from tuning.study._run import Outcome, run_study
 from tuning.study._setup import PreparedStudy, StudyHeader, read_header, set_up, take_up, write_header
 from tuning.study._study import Study
@@ -14,6 +15,8 @@ __all__ = [
     "Device",
     "Finding",
     "Outcome",
+    "Page",
+    "PageState",
     "Predictor",
     "PreparedStudy",
     "Study",
@@ -22,6 +25,7 @@ __all__ = [
     "audit",
     "check_device",
     "choose_trial",
+    "find_pages",
     "load_predictor",
     "read_header",
     "read_leaderboard",

@@ -11,6 +11,7 @@ import optuna
 
 from tuning.execution import (
     Shares,
+    StudyMetrics,
     WorkerContext,
     cluster_nodes,
     plan_shares,
@@ -21,7 +22,7 @@ from tuning.execution.search import FamilySearch
 from tuning.leaderboard import Leaderboard
 from tuning.monitoring import FollowedStudy, Monitor, open_monitors
 from tuning.progress import NullView, View
-from tuning.session import Session
+from tuning.session import Session, told_place
 from tuning.store import DriverLock, Store, drop_torn_line
 from tuning.study._bundle import save_transforms
 from tuning.study._clock import RunClock, next_budget_s
@@ -133,7 +134,7 @@ def _tune(
     config = header.config
     models = {family.name: family.load_model() for family in header.families}
     gpu_families = frozenset(name for name, model in models.items() if model.uses_gpu)
-    with ray_cluster(config.address) as dashboard_url:
+    with ray_cluster(config.address, config.name) as place, told_place(folder, place):
         shares = plan_shares(
             config.resources,
             cluster_nodes(),
@@ -154,11 +155,15 @@ def _tune(
         )
         if clock.left_s is not None:
             session.set_time_budget(clock.left_s)
-        view.start(_headline(study, dashboard_url, shares))
+        view.start(_headline(study, place.dashboard_url, shares))
+        metrics = StudyMetrics(config.name)
 
         def on_tick() -> None:
             clock.tick()
-            view.update(session.snapshot())
+            snapshot = session.snapshot()
+            view.update(snapshot)
+            if metrics.is_due():
+                metrics.update(snapshot)
 
         try:
             interrupted = run_session(
@@ -171,7 +176,9 @@ def _tune(
             )
         finally:
             clock.save()
-            view.update(session.snapshot())
+            snapshot = session.snapshot()
+            view.update(snapshot)
+            metrics.update(snapshot)
             view.stop()
     return session, interrupted
 
