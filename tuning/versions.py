@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import platform
-from importlib.metadata import version
+import re
+from importlib.metadata import requires, version
 
+_PROJECT = "tuning-on-ray"
 LIBRARIES = ("ray", "optuna", "torch", "lightgbm", "xgboost", "catboost", "scikit-learn", "numpy", "pandas")
 
 
@@ -15,3 +17,15 @@ def installed_versions() -> dict[str, str]:
         PackageNotFoundError: a library is not installed.
     """
     return {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}}
+
+
+def pinned_requirements() -> list[str]:
+    """What this project needs, in the versions installed here; without Ray, which a cluster brings itself.
+
+    Raises:
+        PackageNotFoundError: the project or a library is not installed.
+    """
+    names = (
+        re.split(r"[^A-Za-z0-9._-]", text)[0] for text in requires(_PROJECT) or () if "extra ==" not in text
+    )
+    return [f"{name}=={version(name)}" for name in names if name != "ray"]

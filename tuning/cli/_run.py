@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
-import re
 import signal
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -14,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from models import Task
+from tuning.cli._configure import configure, names, roles_of
 from tuning.cli._options import (
     DEFAULT_STORAGE,
     OPTION_NAMES,
@@ -30,9 +29,9 @@ from tuning.cli._options import (
     given,
     number_or_text,
 )
-from tuning.config import StudyConfig, apply_settings, read_study_file, set_entry, validate_config
-from tuning.errors import ConfigError, StudyFailedError
-from tuning.session import StudyFolder, study_names
+from tuning.config import set_entry
+from tuning.errors import StudyFailedError
+from tuning.session import StudyFolder
 from tuning.store import Status
 
 if TYPE_CHECKING:
@@ -180,7 +179,7 @@ def run(
             "monitoring.mlflow": mlflow,
         }
     )
-    config = _configure(study_file, options, _roles(_names(drop), _names(known)), settings or [])
+    config = configure(study_file, options, roles_of(names(drop), names(known)), settings or [])
     from tuning.progress import make_view
     from tuning.study import run_study, set_up
 
@@ -238,7 +237,7 @@ def resume(
     from tuning.progress import make_view
     from tuning.study import run_study, take_up
 
-    study = take_up(storage, name, changes, _names(models), given_by=OPTION_NAMES)
+    study = take_up(storage, name, changes, names(models), given_by=OPTION_NAMES)
     with _resume_line(name, storage):
         outcome = run_study(
             study,
@@ -247,76 +246,6 @@ def resume(
             new_trials=trials is not None or total_trials is not None,
         )
     _conclude(outcome, name, storage)
-
-
-def _configure(
-    file: Path | None, options: Mapping[str, Any], roles: Mapping[str, str], settings: Sequence[str]
-) -> StudyConfig:
-    raw = {} if file is None else read_study_file(file)
-    if file is not None:
-        _resolve_paths(raw, file.absolute().parent)
-    for key, value in options.items():
-        set_entry(raw, key, value)
-    for column, role in roles.items():
-        set_entry(raw, ("data", "roles", column), role)
-    raw = apply_settings(raw, settings)
-    _require_data(raw)
-    raw.setdefault("name", _free_name(raw))
-    return validate_config(raw, str(file) if file else "", _given_by(options, settings))
-
-
-def _given_by(options: Mapping[str, Any], settings: Sequence[str]) -> dict[str, str]:
-    """Entry -> the option that it came from, as a message names it."""
-    keys = (setting.partition("=")[0] for setting in settings)
-    return {**{key: OPTION_NAMES[key] for key in options}, **{key: f"--set {key}" for key in keys}}
-
-
-def _resolve_paths(raw: dict[str, Any], folder: Path) -> None:
-    """The data and the model files that a study file names are relative to that file."""
-    data, models = raw.get("data"), raw.get("models")
-    if isinstance(data, dict) and isinstance(data.get("path"), str):
-        data["path"] = str(folder / data["path"])
-    if isinstance(models, str):
-        models = models.split(",")
-    if isinstance(models, list):
-        raw["models"] = [_resolve_model(model, folder) for model in models]
-
-
-def _resolve_model(model: Any, folder: Path) -> Any:
-    is_file = isinstance(model, str) and model.strip().endswith(".py")
-    return str(folder / model.strip()) if is_file else model
-
-
-def _require_data(raw: Mapping[str, Any]) -> None:
-    data = raw.get("data", {})
-    if not isinstance(data, Mapping):
-        raise ConfigError(f"data: this is a section with path and target, not {data!r}.")
-    for key, option in (("path", "--data FILE"), ("target", "--target COL")):
-        if key not in data:
-            raise ConfigError(f"Which {key}? Give {option}, or a study file with data.{key}.")
-
-
-def _free_name(raw: Mapping[str, Any]) -> str:
-    """`abalone-1`, or the first number that is free."""
-    stem = Path(str(raw["data"]["path"])).name.split(".")[0]
-    stem = re.sub(r"[^A-Za-z0-9_-]+", "-", stem).strip("-_")[:90] or "study"
-    storage = raw.get("storage")
-    folder = storage.get("folder") if isinstance(storage, Mapping) else None
-    taken = set(study_names(Path(str(folder or DEFAULT_STORAGE))))
-    return next(name for number in itertools.count(1) if (name := f"{stem}-{number}") not in taken)
-
-
-def _names(listed: str | None) -> list[str]:
-    """The names in a list with commas."""
-    return [name for part in (listed or "").split(",") if (name := part.strip())]
-
-
-def _roles(dropped: Sequence[str], known: Sequence[str]) -> dict[str, str]:
-    """Column -> role, of the columns that options name."""
-    both = sorted(set(dropped) & set(known))
-    if both:
-        raise ConfigError(f"--drop: {both[0]!r} is named by --known as well: name it once.")
-    return dict.fromkeys(dropped, "drop") | dict.fromkeys(known, "known")
 
 
 @contextmanager

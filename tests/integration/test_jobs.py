@@ -1,0 +1,217 @@
+"""Studies as jobs of a cluster: submitted, followed, stopped and resumed through the head's dashboard."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.integration.command import ABALONE, PROBE, Run
+from tuning.cli import main
+from tuning.execution import jobs
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended: exit code, stdout and stderr."""
+
+    code: int
+    out: str
+    err: str
+
+
+Tuning = Callable[..., Ended]
+
+
+@pytest.fixture
+def tuning(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Tuning:
+    """Run a command in this process, which has its libraries loaded already."""
+
+    def run(*arguments: str | Path) -> Ended:
+        monkeypatch.setattr(sys, "argv", ["tuning", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        shown = capsys.readouterr()
+        return Ended(int(ended.value.code or 0), shown.out, shown.err)
+
+    return run
+
+
+def _statuses(tuning: Tuning, name: str, storage: Path) -> list[str]:
+    """The states of a study's trials, after an audit that finds nothing."""
+    assert tuning("audit", name, "--storage", storage).code == 0
+    shown = tuning("leaderboard", name, "--format", "json", "--storage", storage)
+    return [row["status"] for row in json.loads(shown.out)["rows"]]
+
+
+@dataclass(frozen=True)
+class Head:
+    """A Ray head with a dashboard: URL of the dashboard, and address of the cluster."""
+
+    url: str
+    cluster: str
+
+
+@pytest.fixture(scope="module")
+def head() -> Iterator[Head]:
+    """A head with two CPUs and two GPUs that Ray is told of, started in this environment."""
+    port, agent_port = _free_port(), _free_port()
+    binaries = Path(sys.executable).parent
+    with tempfile.TemporaryDirectory(prefix="ray-", dir="/tmp", ignore_cleanup_errors=True) as scratch:
+        log = Path(scratch) / "head.log"
+        command = [
+            str(binaries / "ray"), "start", "--head", "--block", "--port=0", "--num-cpus=2", "--num-gpus=2",
+            "--dashboard-host=127.0.0.1", f"--dashboard-port={port}",
+            f"--dashboard-agent-listen-port={agent_port}", "--disable-usage-stats", f"--temp-dir={scratch}",
+        ]  # fmt: skip
+        environment = {**os.environ, "PATH": f"{binaries}:{os.environ['PATH']}"}
+        with log.open("w") as file:
+            process = subprocess.Popen(
+                command, stdout=file, stderr=file, start_new_session=True, env=environment
+            )
+        try:
+            yield Head(f"http://127.0.0.1:{port}", _wait_until_ready(log, process, port))
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+        return port
+
+
+def _wait_until_ready(log: Path, process: subprocess.Popen[bytes], port: int) -> str:
+    for _ in range(900):
+        found = re.search(r"--address='([\d.]+:\d+)'", log.read_text())
+        with socket.socket() as probe:
+            if found and probe.connect_ex(("127.0.0.1", port)) == 0:
+                return found[1]
+        assert process.poll() is None, log.read_text()
+        time.sleep(0.1)
+    raise AssertionError(f"Ray and its dashboard did not start in 90 s: {log.read_text()}")
+
+
+def _study_file(folder: Path, **entries: str) -> Path:
+    """A study file with its data and its model beside it, all by relative paths."""
+    (folder / "abalone.csv").write_bytes(ABALONE.read_bytes())
+    for suffix in (".py", ".yaml"):
+        (folder / f"probe{suffix}").write_bytes(PROBE.with_suffix(suffix).read_bytes())
+    lines = [
+        "data: {path: abalone.csv, target: rings}", "models: [probe.py]", "search: {trials: 3}",
+        "pruning: {pruner: none}", *(f"{key}: {value}" for key, value in entries.items()),
+    ]  # fmt: skip
+    file = folder / "study.yaml"
+    file.write_text("\n".join(lines))
+    return file
+
+
+def _wait_for_reports(storage: Path, name: str, count: int) -> None:
+    journal = storage / name / "journal.log"
+    deadline = time.monotonic() + 90
+    while time.monotonic() < deadline:
+        if journal.exists() and journal.read_text().count('"intermediate_value"') >= count:
+            return
+        time.sleep(0.05)
+    raise AssertionError(f"{name} reported nothing in 90 s")
+
+
+def test_a_study_is_sent_with_its_data_and_model_and_followed_to_its_end(
+    tmp_path: Path, head: Head, tuning: Tuning
+) -> None:
+    home, storage = tmp_path / "home", tmp_path / "kept"
+    home.mkdir()
+    file = _study_file(home)
+    sent = tuning(
+        "submit", file, "--name", "sent", "--storage", storage, "--address", head.url, "--gpus", "2",
+        "--trials", "2", "--follow",
+    )  # fmt: skip
+    assert sent.code == 0, sent
+    assert sent.out.startswith("sent.1\n")
+    assert "probe-0001" in sent.out
+    assert _statuses(tuning, "sent", storage) == ["completed"] * 2
+    assert (storage / "sent" / "models" / "probe.py").is_file()
+    (kept,) = (storage / ".inputs").glob("*/*")
+    assert kept.read_bytes() == ABALONE.read_bytes()
+    assert "probe-0001" in tuning("logs", "sent", "--address", head.url).out
+    listed = tuning("jobs", "--address", head.url).out
+    assert re.search(r"sent +│ sent.1 +│ succeeded", listed)
+
+
+def test_a_stopped_study_writes_its_checkpoints_and_goes_on(
+    tmp_path: Path, head: Head, tuning: Tuning
+) -> None:
+    file = _study_file(tmp_path, spaces="{probe: {unit_seconds: 0.4}}")
+    there = ("--address", head.url)
+    begun = tuning("submit", file, "--name", "halted", "--storage", tmp_path, *there)
+    assert begun.code == 0, begun
+    assert f"tuning stop halted --address {head.url}" in begun.err
+    _wait_for_reports(tmp_path, "halted", 4)
+    twice = tuning("submit", "--resume", "halted", *there)
+    assert twice.code == 2
+    assert "The study halted is running as job halted.1" in twice.err
+
+    stopped = tuning("stop", "halted", *there)
+    assert stopped.code == 0, stopped
+    assert f"tuning submit --resume halted --address {head.url}" in stopped.err
+    assert "Interrupted; nothing is lost" in tuning("logs", "halted", *there).out
+    assert "interrupted" in _statuses(tuning, "halted", tmp_path)
+    assert list((tmp_path / "halted" / "trials").glob("*/checkpoint"))
+
+    # What the job worked in is gone with it; going on takes the folder of the studies alone.
+    resumed = tuning("submit", "--resume", "halted", "--trials", "4", "--follow", *there)
+    assert resumed.code == 0, resumed
+    assert resumed.out.startswith("halted.2\n")
+    assert _statuses(tuning, "halted", tmp_path) == ["completed"] * 4
+
+
+def test_following_ends_with_the_exit_code_of_the_study(tmp_path: Path, head: Head, tuning: Tuning) -> None:
+    lost = tuning("submit", "--resume", "lost", "--storage", tmp_path, "--address", head.url, "--follow")
+    assert lost.code == 2, lost
+    assert "There is no study lost" in lost.out
+    assert re.search(r"lost +│ lost.1 +│ failed", tuning("jobs", "--address", head.url).out)
+
+
+def test_gpus_that_do_not_come_end_the_wait(head: Head, tuning: Tuning) -> None:
+    waited = tuning("await", "--gpus", "3", "--within", "1s", "--address", head.cluster)
+    assert waited.code == 2
+    assert "after 1.0s the cluster has not 3 free GPUs; it has 2 in all" in waited.err
+
+
+@pytest.mark.parametrize(
+    "command", [("logs", "nobody"), ("stop", "nobody"), ("submit", "--resume", "nobody")]
+)
+def test_a_study_that_the_cluster_does_not_know(command: tuple[str, ...], head: Head, refused: Run) -> None:
+    assert "has no job of a study nobody" in refused(*command, "--address", head.url)
+
+
+def test_more_than_a_cluster_takes_is_not_sent(
+    tmp_path: Path, head: Head, refused: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "LARGEST_PACKAGE_BYTES", 100_000)
+    message = refused("submit", _study_file(tmp_path), "--address", head.url)
+    assert "a Ray cluster takes at most" in message
+    assert "--cluster-data" in message
+
+
+def test_an_address_that_is_given_counts_more_than_the_environment(
+    head: Head, tuning: Tuning, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RAY_ADDRESS", "http://127.0.0.1:1")
+    assert tuning("jobs", "--address", head.url).code == 0
+    assert os.environ["RAY_ADDRESS"] == "http://127.0.0.1:1"
+    nowhere = tuning("jobs")
+    assert nowhere.code == 2
+    assert "no Ray dashboard answers at http://127.0.0.1:1" in nowhere.err
