@@ -7,13 +7,15 @@ from collections.abc import Callable
 from typing import Any
 
 import ray
-from ray.exceptions import RayActorError
 from ray.tune import Callback
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
-from tuning.execution.trainable import HANG_NAME, Message
+from tuning.execution.failures import describe, gpu_memory_error, is_worker_death
+from tuning.execution.nodes import died_with_node
+from tuning.execution.trainable import Message
+from tuning.execution.watchdog import read_hang
 from tuning.session import Session, StudyFolder
 from tuning.trial import TrialSpec
 
@@ -25,15 +27,14 @@ STOP_GRACE_S = 30.0
 class SessionSearcher(Searcher):  # type: ignore[misc]
     """Hands Tune the session's trials."""
 
-    def __init__(self, session: Session, max_concurrent: int) -> None:
+    def __init__(self, session: Session) -> None:
         super().__init__()
         self._session = session
-        self._max_concurrent = max_concurrent
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         if self._session.is_over():
             return str(Searcher.FINISHED)
-        if len(self._session.live) >= self._max_concurrent:
+        if len(self._session.live) >= self._session.slots:
             return None
         spec = self._session.next_trial()
         return None if spec is None else {"spec": spec}
@@ -58,6 +59,7 @@ class SessionScheduler(FIFOScheduler):  # type: ignore[misc]
         self._session = session
         self._folder = folder
         self._placed: set[str] = set()
+        self._failures: dict[str, Exception] = {}
 
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
         spec: TrialSpec = trial.config["spec"]
@@ -68,21 +70,26 @@ class SessionScheduler(FIFOScheduler):  # type: ignore[misc]
         ends = any(self._session.report(spec, report) for report in message.reports)
         return str(TrialScheduler.STOP if ends else TrialScheduler.CONTINUE)
 
+    def note_failure(self, trial: Trial, error: Exception) -> None:
+        """Hear why a trial failed, before `on_trial_error`."""
+        self._failures[trial.trial_id] = error
+
     def on_trial_error(self, tune_controller: Any, trial: Trial) -> None:
         spec: TrialSpec = trial.config["spec"]
-        hang = self._hang(spec)
-        error = trial.get_error()
+        error = self._failures.pop(trial.trial_id)
+        hang, shortage = self._hang(spec), gpu_memory_error(error)
         if hang is not None:
             self._session.lost(spec, hang, may_retry=False)
-        elif isinstance(error, RayActorError) or error is None:
-            self._session.lost(spec, f"its worker died: {_first_line(error)}")
+        elif shortage is not None:
+            self._session.out_of_gpu_memory(spec, shortage.shortage)
         else:
-            self._session.lost(spec, str(error), may_retry=False)
+            reason, by_node = describe(error, self._session.slots), died_with_node(error)
+            may_retry = is_worker_death(error) or by_node
+            self._session.lost(spec, reason, may_retry=may_retry, node_died=by_node)
 
     def _hang(self, spec: TrialSpec) -> str | None:
         """Why and where the trial's watchdog ended it, None when it was something else."""
-        path = self._folder.trial(spec.id) / HANG_NAME
-        stacks = path.read_text() if path.exists() else ""
+        stacks = read_hang(self._folder.trial(spec.id))
         if not stacks:
             return None
         return f"The trial took longer than its limit of {spec.time_limit_s:g} s; it hung at:\n{stacks}"
@@ -91,14 +98,15 @@ class SessionScheduler(FIFOScheduler):  # type: ignore[misc]
 class SessionClock(Callback):  # type: ignore[misc]
     """Gives the session its time, also while no trial reports."""
 
-    def __init__(self, session: Session, on_tick: Callable[[], None]) -> None:
+    def __init__(self, session: Session, *on_tick: Callable[[], None]) -> None:
         self._session = session
         self._on_tick = on_tick
         self._killed: set[str] = set()
 
     def on_step_end(self, iteration: int, trials: list[Trial], **info: Any) -> None:
         self._session.check_clock()
-        self._on_tick()
+        for call in self._on_tick:
+            call()
         if self._session.stopping_s > STOP_GRACE_S:
             self._end_stragglers(trials)
 
@@ -110,7 +118,3 @@ class SessionClock(Callback):  # type: ignore[misc]
                 self._killed.add(trial.trial_id)
                 logger.warning("%s did not stop within %g s; its worker is ended.", trial, STOP_GRACE_S)
                 ray.kill(actor)
-
-
-def _first_line(error: Exception | None) -> str:
-    return "no reason given" if error is None else " ".join(str(error).split("\n")[:3]).strip()

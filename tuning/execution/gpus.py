@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import ray
@@ -52,6 +53,15 @@ def trials_per_gpu(share: float) -> int:
     return _UNITS // to_units(share)
 
 
+def is_whole(share: float) -> bool:
+    """Whether a trial with the share leaves no room beside it.
+
+    >>> is_whole(1.0), is_whole(0.9999)
+    (True, False)
+    """
+    return to_units(share) >= _UNITS
+
+
 @dataclass(eq=False)
 class HeldGpu:
     """One GPU of the study.
@@ -59,15 +69,27 @@ class HeldGpu:
     Attributes:
         group: the placement group `{GPU: 1}`; what runs on the GPU runs in it.
         node: id of its node.
-        used: ten-thousandths that are given to trials.
+        used: ten-thousandths that are given to workers.
+        idle: of those, the ones of workers without a trial.
+        reserved: kept for a trial that needs a whole GPU; no other is started on it.
+        whole: such a trial has it.
     """
 
     group: PlacementGroup
     node: str
     used: int = 0
+    idle: int = 0
+    reserved: bool = False
+    whole: bool = False
+
+    def trials(self, share: float) -> int:
+        """How many trials with the share run on it."""
+        return (self.used - self.idle) // to_units(share)
 
     def room_for(self, share: float) -> int:
         """How many further trials with the share it can take."""
+        if self.reserved != is_whole(share):
+            return 0
         return (_UNITS - self.used) // to_units(share)
 
 
@@ -139,13 +161,21 @@ class GpuPool:
     def take(self, share: float, node: str) -> HeldGpu:
         """Give a trial its share of the node's GPU with the fewest trials; one of them must have room."""
         there = [gpu for gpu in self._gpus if gpu.node == node and gpu.room_for(share)]
-        gpu = min(there, key=lambda gpu: gpu.used)
+        gpu = min(there, key=lambda gpu: gpu.trials(share))
         gpu.used += to_units(share)
+        gpu.whole, gpu.reserved = is_whole(share), False
         return gpu
 
     def give_back(self, gpu: HeldGpu, share: float) -> None:
         """Take a trial's share back."""
         gpu.used -= to_units(share)
+        gpu.whole = False
+
+    def reserve(self, count: int) -> None:
+        """Keep so many GPUs for trials that need a whole one: those that will be empty first."""
+        by_use = sorted(self._gpus, key=lambda gpu: (not gpu.reserved, gpu.whole, gpu.used))
+        for place, gpu in enumerate(by_use):
+            gpu.reserved = place < count and not gpu.whole
 
     def room(self, share: float) -> dict[str, NodeRoom]:
         """The nodes that have a GPU of the study, by id."""
@@ -153,7 +183,7 @@ class GpuPool:
         for gpu in self._gpus:
             node = nodes.setdefault(gpu.node, NodeRoom())
             node.gpus += 1
-            node.trials += gpu.used // to_units(share)
+            node.trials += gpu.trials(share)
             node.free += gpu.room_for(share)
         return nodes
 
@@ -161,10 +191,23 @@ class GpuPool:
         """Trials with the share that the study's GPUs can take in all."""
         return len(self._gpus) * trials_per_gpu(share)
 
+    def count_idle(self, idle: Iterable[tuple[HeldGpu, float]]) -> None:
+        """Note the shares of workers without a trial."""
+        for gpu in self._gpus:
+            gpu.idle = 0
+        for gpu, share in idle:
+            gpu.idle += to_units(share)
+
     def excess(self, gpu: HeldGpu, share: float) -> int:
-        """How many trials more the GPU has than the emptiest one with room."""
-        rest = [other.used for other in self._gpus if other is not gpu and other.room_for(share)]
-        return (gpu.used - min(rest, default=gpu.used)) // to_units(share)
+        """How many trials more the GPU has than the emptiest other one that could take a trial.
+
+        Of one that is kept for a trial that needs all of it: all of its trials are too many.
+        """
+        if gpu.reserved or gpu.whole:
+            return _UNITS
+        others = (each for each in self._gpus if each is not gpu and not (each.reserved or each.whole))
+        able = [other.trials(share) for other in others if other.idle or other.room_for(share)]
+        return gpu.trials(share) - min(able, default=gpu.trials(share))
 
     def clear(self) -> None:
         """Give every GPU back."""

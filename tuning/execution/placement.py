@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 
 import ray
@@ -21,7 +21,7 @@ from ray.air.execution.resources.request import RemoteRayEntity
 from ray.util.placement_group import PlacementGroup, placement_group, remove_placement_group
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
-from tuning.execution.gpus import GpuPool, HeldGpu, NodeRoom, node_of
+from tuning.execution.gpus import GpuPool, HeldGpu, NodeRoom, is_whole, node_of
 
 _NODE_LABEL = "ray.io/node-id"
 _UPDATE_EVERY_S = 0.1
@@ -84,7 +84,8 @@ class TrialPlacement(ResourceManager):  # type: ignore[misc]
 
     A request for a share waits until a GPU has room; only then are CPUs asked for, on that GPU's node, so
     that no trial keeps CPUs while it waits for a GPU. Once the CPUs are there, the trial runs on the GPU of
-    that node with the fewest trials. A request for CPUs alone goes to Ray as it is.
+    that node with the fewest trials. A request for a whole GPU has one kept for it, on which no further
+    shares are given. A request for CPUs alone goes to Ray as it is.
 
     Args:
         share: of a GPU that trials will ask for.
@@ -101,6 +102,7 @@ class TrialPlacement(ResourceManager):  # type: ignore[misc]
         self._claims: list[_Claim] = []
         self._given: set[PlacementGroup] = set()
         self._slots: int | None = None
+        self._idle: Callable[[], Iterable[AcquiredResources | None]] = tuple
         self._updated_s = self._freed_s = -math.inf
         self._hold_gpus()
 
@@ -137,6 +139,7 @@ class TrialPlacement(ResourceManager):  # type: ignore[misc]
             return None
         self._claims.remove(claim)
         self._given.add(claim.group)
+        self._count_idle()
         gpu = self._pool.take(_share(resource_request), str(claim.node))
         return SharedGpu(resource_request, gpu, claim.group)
 
@@ -157,11 +160,16 @@ class TrialPlacement(ResourceManager):  # type: ignore[misc]
         self._others.update_state()
         self._advance()
 
-    def is_crowded(self, resources: AcquiredResources | None) -> bool:
-        """Whether a trial's GPU has two trials more than another that has room."""
+    def count_idle_by(self, idle: Callable[[], Iterable[AcquiredResources | None]]) -> None:
+        """Say how to tell what is held without a trial: by a worker that waits for one, or is ending."""
+        self._idle = idle
+
+    def excess(self, resources: AcquiredResources | None) -> int:
+        """How many trials more a worker's GPU has than the emptiest other one that could take a trial."""
         if not isinstance(resources, SharedGpu):
-            return False
-        return self._pool.excess(resources.gpu, _share(resources.resource_request)) > 1
+            return 0
+        self._count_idle()
+        return self._pool.excess(resources.gpu, _share(resources.resource_request))
 
     def clear(self) -> None:
         if not ray.is_initialized():
@@ -187,16 +195,25 @@ class TrialPlacement(ResourceManager):  # type: ignore[misc]
         self._updated_s = time.monotonic()
         self._pool.update(wanted=bool(self._waiting or self._claims or self._given))
         self._tell_slots()
+        self._reserve_gpus()
         self._note_ready()
         for claim in self._claims.copy():
             self._revise(claim)
         if self._updated_s - self._freed_s > _SETTLE_S:
             self._claim_cpus()
 
+    def _reserve_gpus(self) -> None:
+        """Keep a GPU for each trial that needs a whole one: shares would else fill it again and again."""
+        wanted = [*self._waiting, *(claim.request for claim in self._claims)]
+        self._pool.reserve(sum(is_whole(_share(request)) for request in wanted))
+
     def _claim_cpus(self) -> None:
         """Ask for the CPUs of as many waiting trials as the GPUs have room for."""
-        while self._waiting and (target := self._emptiest_node(self._waiting[0])) is not None:
-            request = self._waiting.pop(0)
+        for request in self._waiting.copy():
+            target = self._emptiest_node(request)
+            if target is None:
+                continue
+            self._waiting.remove(request)
             self._claims.append(_Claim(request, target, *_ask_for_cpus(request, {target})))
 
     def _tell_slots(self) -> None:
@@ -249,11 +266,17 @@ class TrialPlacement(ResourceManager):  # type: ignore[misc]
         free = [name for name, node in room.items() if node.free > 0]
         return min(free, key=lambda name: room[name].load, default=None)
 
+    def _count_idle(self) -> None:
+        shared = [given for given in self._idle() if isinstance(given, SharedGpu)]
+        self._pool.count_idle((given.gpu, _share(given.resource_request)) for given in shared)
+
     def _room(self, share: float, besides: _Claim | None = None) -> dict[str, NodeRoom]:
         """What the GPUs can take once all other claims have become trials."""
+        self._count_idle()
         room = self._pool.room(share)
         for claim in self._claims:
-            if claim is not besides and claim.target in room:
+            rival = is_whole(_share(claim.request)) == is_whole(share)
+            if rival and claim is not besides and claim.target in room:
                 room[claim.target].keep_one()
         return room
 

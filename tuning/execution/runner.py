@@ -6,7 +6,7 @@ import logging
 import signal
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
@@ -17,13 +17,25 @@ from ray.tune.experiment import Trial
 
 from tuning.errors import ExecutionError
 from tuning.execution.bridge import SessionClock, SessionScheduler, SessionSearcher
+from tuning.execution.cluster import GIB
+from tuning.execution.context import WorkerContext
 from tuning.execution.controller import study_controller
+from tuning.execution.names import show_as
+from tuning.execution.nodes import Capacity
 from tuning.execution.placement import TrialPlacement
 from tuning.execution.shares import Shares
-from tuning.execution.trainable import StudyTrainable, WorkerContext
+from tuning.execution.trainable import StudyTrainable
+from tuning.execution.training import GroupSize
+from tuning.execution.workers import share_context
 from tuning.session import Session, StudyFolder
 
 logger = logging.getLogger(__name__)
+
+# How many run at once is the session's to say; Tune is never to be the one that waits.
+_UNLIMITED = 1_000_000
+
+# For the actor of a trial that several workers train, which hold the CPUs: Tune has to ask for something.
+_NEXT_TO_NOTHING = {"memory": 1}
 
 
 def run_session(
@@ -42,18 +54,16 @@ def run_session(
         True when a signal stopped it.
     """
     folder.stop_file.unlink(missing_ok=True)
+    capacity = Capacity(session, shares)
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
     with tempfile.TemporaryDirectory(prefix="tuning-") as scratch, _stop_on_signals(session) as stopped:
         tuner = tune.Tuner(
-            tune.with_resources(
-                tune.with_parameters(StudyTrainable, context=context),
-                lambda config: _resources(config, shares, gpu_families),
-            ),
+            _worker_class(context, shares, gpu_families),
             tune_config=tune.TuneConfig(
-                search_alg=SessionSearcher(session, shares.max_concurrent),
+                search_alg=SessionSearcher(session),
                 scheduler=SessionScheduler(session, folder),
                 num_samples=-1,
-                max_concurrent_trials=shares.max_concurrent,
+                max_concurrent_trials=_UNLIMITED,
                 reuse_actors=True,
                 trial_name_creator=_trial_name,
                 trial_dirname_creator=_trial_name,
@@ -61,25 +71,35 @@ def run_session(
             run_config=tune.RunConfig(
                 name="run",
                 storage_path=scratch,
-                callbacks=[SessionClock(session, on_tick)],
+                callbacks=[SessionClock(session, capacity.follow_nodes, on_tick)],
                 verbose=0,
                 failure_config=tune.FailureConfig(max_failures=0),
                 # Trials write their own checkpoints, into the study folder.
                 checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
             ),
         )
-        with study_controller(_placement(session, shares)):
+        with study_controller(_placement(shares, capacity)):
             _fit(tuner)
     folder.stop_file.unlink(missing_ok=True)
     return stopped.is_set()
 
 
-def _placement(session: Session, shares: Shares) -> TrialPlacement | None:
+def _worker_class(
+    context: WorkerContext, shares: Shares, gpu_families: frozenset[str]
+) -> type[tune.Trainable]:
+    """The trainable with what all trials share, and with what each asks for."""
+    workers = tune.with_resources(
+        tune.with_parameters(StudyTrainable, context=context, shared=share_context(context)),
+        lambda config: _resources(config, shares, gpu_families, context.groups),
+    )
+    return show_as(StudyTrainable.__name__, workers)
+
+
+def _placement(shares: Shares, capacity: Capacity) -> TrialPlacement | None:
     """What spreads shares of GPUs; whole GPUs and CPUs Ray places well by itself."""
-    planned = shares.gpu_slots
-    if planned is None or shares.gpus >= 1:
+    if shares.gpu_slots is None or shares.gpus >= 1 or shares.workers > 1:
         return None
-    return TrialPlacement(shares.gpus, lambda slots: session.set_gpu_slots(min(slots, planned)))
+    return TrialPlacement(shares.gpus, capacity.hold_gpu_slots)
 
 
 def _fit(tuner: tune.Tuner) -> None:
@@ -93,11 +113,18 @@ def _fit(tuner: tune.Tuner) -> None:
 
 
 def _resources(
-    config: dict[str, Any], shares: Shares, gpu_families: frozenset[str]
+    config: dict[str, Any],
+    shares: Shares,
+    gpu_families: frozenset[str],
+    groups: Mapping[str, GroupSize],
 ) -> tune.PlacementGroupFactory:
-    bundle = {"CPU": shares.cpus}
+    if config["spec"].model in groups:
+        return tune.PlacementGroupFactory([_NEXT_TO_NOTHING])
+    bundle = {"CPU": shares.cpus_alone}
     if shares.gpus and config["spec"].model in gpu_families:
-        bundle["GPU"] = shares.gpus
+        bundle["GPU"] = max(1.0, shares.gpus) if config["spec"].whole_gpu else shares.gpus
+    if shares.memory_gib:
+        bundle["memory"] = int(shares.memory_gib * GIB)
     return tune.PlacementGroupFactory([bundle])
 
 

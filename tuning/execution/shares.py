@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tuning.config import ResourceConfig
 from tuning.errors import InputError
 from tuning.execution.gpus import round_share, trials_per_gpu
+from tuning.execution.training import GroupSize
 
 MAX_TRIALS_PER_GPU = 4
 """More take turns on the GPU rather than fill it."""
@@ -25,11 +26,13 @@ class Node:
         cpus: its CPUs.
         gpus: its GPUs.
         gpu_gib: memory of its smallest GPU in GiB, None when unknown.
+        memory_gib: what Ray may give to workers in GiB, its object store not counted; None when unknown.
     """
 
     cpus: float
     gpus: int = 0
     gpu_gib: float | None = None
+    memory_gib: float | None = None
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,12 @@ class Shares:
         max_concurrent: trials at once.
         gpu_slots: trials that can hold their share of the GPUs at once, None when no trial asks for any.
         gpu_reason: why the share is what it is, for the user; empty when it was given.
+        wanted: trials at once that the user asks for; None: as many as the nodes take.
+        only_gpu: every family uses a GPU, so no more run at once than the GPUs take.
+        workers: that train one trial together, each with those CPUs and GPUs, where its family can be
+            distributed.
+        lone_cpus: CPUs of a trial in one process, as many as of all workers where a node has so many.
+        memory_gib: memory that Ray keeps for a trial; 0 where every node has enough for all its CPUs.
     """
 
     cpus: float
@@ -49,10 +58,39 @@ class Shares:
     max_concurrent: int
     gpu_slots: int | None = None
     gpu_reason: str = ""
+    wanted: int | None = None
+    only_gpu: bool = False
+    workers: int = 1
+    lone_cpus: float | None = None
+    memory_gib: float = 0.0
+
+    @property
+    def cpus_alone(self) -> float:
+        """CPUs of a trial that one process trains."""
+        return self.cpus if self.lone_cpus is None else self.lone_cpus
+
+    def group(self, *, uses_gpu: bool) -> GroupSize:
+        """The workers of a trial that several train."""
+        return GroupSize(self.workers, self.cpus, self.gpus if uses_gpu else 0.0)
+
+    def on(self, nodes: Sequence[Node]) -> Shares:
+        """The same for a trial, as many at once as these nodes take: the cluster has grown or shrunk."""
+        concurrent = self.wanted or sum(int(node.cpus // self.cpus) for node in nodes) // self.workers
+        if self.gpu_slots is None:
+            return replace(self, max_concurrent=max(1, concurrent))
+        slots = sum(_slots(node, self.cpus, self.gpus) for node in nodes) // self.workers
+        concurrent = min(concurrent, slots) if self.only_gpu else concurrent
+        return replace(self, max_concurrent=max(1, concurrent), gpu_slots=slots)
+
+    @property
+    def trials_per_gpu(self) -> int:
+        """How many trials share a GPU."""
+        return trials_per_gpu(self.gpus) if 0 < self.gpus < 1 else 1
 
     @property
     def threads(self) -> int:
-        return max(1, int(self.cpus))
+        """CPU threads of a model that one process trains."""
+        return max(1, int(self.cpus_alone))
 
 
 def plan_shares(
@@ -60,7 +98,8 @@ def plan_shares(
 ) -> Shares:
     """Divide the nodes' CPUs and GPUs among the trials that run at once.
 
-    Where every family uses a GPU, no more trials are planned than the GPUs take, with more CPUs each.
+    Where several workers train a trial, they may lie on several nodes, each worker on one. Where every
+    family uses a GPU, no more trials are planned than the GPUs take, with more CPUs each.
 
     Args:
         config: what the user asks for.
@@ -71,13 +110,17 @@ def plan_shares(
     Raises:
         InputError: a trial asks for more than a node has.
     """
+    if not any(node.cpus for node in nodes):
+        nodes = [_expected_node(config, uses_gpu=uses_gpu)]
+    if config.workers_per_trial > 1:
+        return _plan_groups(config, nodes, uses_gpu=uses_gpu, only_gpu=only_gpu)
     takes_gpu = uses_gpu and config.gpus_per_trial != 0
     gpu_nodes = [node for node in nodes if node.gpus and node.cpus] if takes_gpu else []
     total = sum(node.cpus for node in nodes)
     concurrent = config.max_concurrent or max(1, int(total // (config.cpus_per_trial or 1)))
     cpus = _cpus(config, gpu_nodes or nodes, max(1.0, total // concurrent))
     if not gpu_nodes:
-        return Shares(cpus, 0.0, concurrent)
+        return Shares(cpus, 0.0, concurrent, wanted=config.max_concurrent)
     gpus, reason = _gpus(config, gpu_nodes, cpus, concurrent)
     slots = sum(_slots(node, cpus, gpus) for node in gpu_nodes)
     if only_gpu:
@@ -85,7 +128,16 @@ def plan_shares(
         if config.cpus_per_trial is None:
             filled = ((node, _slots(node, cpus, gpus)) for node in gpu_nodes)
             cpus = min(node.cpus // slots for node, slots in filled if slots)
-    return Shares(cpus, gpus, concurrent, slots, reason)
+    return Shares(
+        cpus, gpus, concurrent, slots, reason, wanted=config.max_concurrent, only_gpu=only_gpu
+    )
+
+
+def _expected_node(config: ResourceConfig, *, uses_gpu: bool) -> Node:
+    """A node that can hold a trial: what a cluster without any will start for the first one that waits."""
+    asked = config.gpus_per_trial
+    gpus = math.ceil(asked) if uses_gpu and asked != "auto" else 0
+    return Node(cpus=config.cpus_per_trial or 1.0, gpus=gpus)
 
 
 def _cpus(config: ResourceConfig, nodes: Sequence[Node], fair: float) -> float:
@@ -142,3 +194,52 @@ def _slots(node: Node, cpus: float, gpus: float) -> int:
     """Trials that the node's GPUs and CPUs take at once."""
     by_gpu = node.gpus * trials_per_gpu(gpus) if gpus <= 1 else int(node.gpus // gpus)
     return min(int(node.cpus // cpus), by_gpu)
+
+
+def _plan_groups(config: ResourceConfig, nodes: Sequence[Node], *, uses_gpu: bool, only_gpu: bool) -> Shares:
+    """The plan where N workers train a trial: each takes CPUs and, where it helps, a GPU of its own."""
+    workers = config.workers_per_trial
+    gpu_nodes = [node for node in nodes if node.gpus] if uses_gpu and config.gpus_per_trial != 0 else []
+    gpus = 0.0
+    if gpu_nodes:
+        gpus, _ = (1.0, "") if config.gpus_per_trial == "auto" else _gpus(config, gpu_nodes, 0.0, 0)
+    cpus, most = _worker_cpus(config, nodes)
+    slots = sum(_slots(node, cpus, gpus) for node in gpu_nodes) // workers if gpu_nodes else None
+    if slots == 0:
+        raise InputError(
+            f"resources.workers_per_trial: {workers} workers with {cpus:g} CPUs and {gpus:g} GPUs each "
+            "find no room on the nodes with a GPU; lower it, or set gpus_per_trial to 0."
+        )
+    concurrent = min(config.max_concurrent or most, most)
+    if only_gpu and slots is not None:
+        concurrent = min(concurrent, slots)
+    alone = min(workers * cpus, max(node.cpus for node in nodes))
+    return Shares(
+        cpus,
+        gpus,
+        concurrent,
+        slots,
+        wanted=config.max_concurrent,
+        only_gpu=only_gpu,
+        workers=workers,
+        lone_cpus=alone,
+    )
+
+
+def _worker_cpus(config: ResourceConfig, nodes: Sequence[Node]) -> tuple[float, int]:
+    """CPUs of each worker, and how many trials of N workers have those at once."""
+    workers, given = config.workers_per_trial, config.cpus_per_trial
+    most = sum(int(node.cpus // (given or 1.0)) for node in nodes) // workers
+    if most == 0:
+        room = sum(int(node.cpus // (given or 1.0)) for node in nodes)
+        raise InputError(
+            f"resources.workers_per_trial: the cluster has room for {room} workers with {given or 1:g} CPUs "
+            f"each, a trial asks for {workers}; lower it or cpus_per_trial."
+        )
+    if given is not None:
+        return given, most
+    wanted = workers * min(config.max_concurrent or most, most)
+    cpus = sum(node.cpus for node in nodes) // wanted
+    while sum(int(node.cpus // cpus) for node in nodes) < wanted:
+        cpus -= 1.0
+    return cpus, most

@@ -20,10 +20,14 @@ from tuning.pruning import Pruner, make_pruner
 from tuning.sampling import derive_seed
 from tuning.session._family import FamilyState, Search
 from tuning.session._folder import StudyFolder
+from tuning.session._shortage import describe_shortage
 from tuning.store import Placement, Result, Status, Store, TrialRecord
-from tuning.trial import CHECKPOINTS, Report, TrialSpec
+from tuning.trial import CHECKPOINTS, GpuShortage, Report, TrialSpec
 
 logger = logging.getLogger(__name__)
+
+MAX_NODE_DEATHS = 20
+"""Nodes that may die under a trial in one run: machines are taken away often, yet it may be the cause."""
 
 
 class Session:
@@ -39,6 +43,7 @@ class Session:
         metric: name of the metric that is searched on.
         gpu_families: families whose trials take a share of a GPU.
         gpu_slots: such trials at once; None: no limit.
+        trials_per_gpu: such trials on one GPU; one that has a GPU of its own takes the room of so many.
         monitors: told of every trial, after the record.
         clock: monotonic time in seconds.
     """
@@ -55,6 +60,7 @@ class Session:
         metric: str = "value",
         gpu_families: Collection[str] = (),
         gpu_slots: int | None = None,
+        trials_per_gpu: int = 1,
         monitors: Sequence[Monitor] = (),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -65,6 +71,7 @@ class Session:
         self._metric = metric
         self._gpu_families = frozenset(gpu_families)
         self._gpu_slots = gpu_slots
+        self._trials_per_gpu = trials_per_gpu
         self._monitors = monitors
         self._clock = clock
         self._states = {
@@ -74,7 +81,7 @@ class Session:
             for family in families
         }
         self._live: dict[str, TrialSpec] = {}
-        self._losses: Counter[str] = Counter()
+        self._losses: Counter[tuple[str, bool]] = Counter()
         self._waiting: list[TrialSpec] = []
         self._deadline_s: float | None = None
         self._stopped_s: float | None = None
@@ -89,6 +96,11 @@ class Session:
     def live(self) -> tuple[str, ...]:
         """Ids of the trials that run now."""
         return tuple(self._live)
+
+    @property
+    def slots(self) -> int:
+        """Trials that may run at once."""
+        return self._slots
 
     @property
     def started(self) -> int:
@@ -145,6 +157,10 @@ class Session:
     def set_time_budget(self, seconds: float) -> None:
         """Stop by itself after `seconds` from now."""
         self._deadline_s = self._clock() + seconds
+
+    def set_slots(self, slots: int) -> None:
+        """How many trials may run at once has changed; what runs goes on."""
+        self._slots = max(1, slots)
 
     def set_gpu_slots(self, slots: int) -> None:
         """How many trials the GPUs can take at once has changed.
@@ -232,21 +248,51 @@ class Session:
         if report.interrupted:
             self._release(spec)
 
-    def lost(self, spec: TrialSpec, reason: str, *, may_retry: bool = True) -> None:
-        """A trial's worker died: let the trial go on from its checkpoint, or record the failure."""
+    def lost(self, spec: TrialSpec, reason: str, *, may_retry: bool = True, node_died: bool = False) -> None:
+        """A trial's worker died: let the trial go on from its checkpoint, or record the failure.
+
+        Args:
+            spec: the trial.
+            reason: what is known, for the record.
+            may_retry: it would not end the same way again.
+            node_died: with its whole node, which does not count as a death of the trial's own making.
+        """
         if spec.id not in self._live:
             return
         if self.is_stopping and may_retry:
             self._release(spec)  # It stays unfinished in the record, for a resume.
             return
-        self._losses[spec.id] += 1
-        if may_retry and self._losses[spec.id] <= self._config.resources.max_retries:
+        self._losses[spec.id, node_died] += 1
+        allowed = MAX_NODE_DEATHS if node_died else self._config.resources.max_retries
+        if may_retry and self._losses[spec.id, node_died] <= allowed:
             logger.warning("%s lost its worker (%s); it goes on from its last checkpoint.", spec.id, reason)
             self._release(spec)
-            record = self._store.trial(spec.model, spec.number)
-            self._waiting.append(self._spec(record.model, record.number, record.params, record))
+            self._wait_again(spec)
         else:
             self._finish(spec, Result(Status.FAILED, error=reason))
+
+    def out_of_gpu_memory(self, spec: TrialSpec, shortage: GpuShortage) -> None:
+        """A trial did not get the GPU memory it needs: give it a GPU of its own, or record the failure.
+
+        That it needs one is recorded before anything else, so a resume gives it one too.
+        """
+        if spec.id not in self._live:
+            return
+        if shortage.share >= 1:
+            self._finish(spec, Result(Status.FAILED, error=describe_shortage(spec, shortage)))
+            return
+        logger.warning(
+            "%s needs more than its %.3g of a GPU; it goes on with a whole one.", spec.id, shortage.share
+        )
+        self._store.set_whole_gpu(spec.model, spec.number)
+        self._release(spec)
+        if not self.is_stopping:
+            self._wait_again(spec)
+
+    def _wait_again(self, spec: TrialSpec) -> None:
+        """Let a trial go on from its last checkpoint as soon as there is room."""
+        record = self._store.trial(spec.model, spec.number)
+        self._waiting.append(self._spec(record.model, record.number, record.params, record))
 
     def _release(self, spec: TrialSpec) -> None:
         """The trial runs no longer."""
@@ -288,7 +334,8 @@ class Session:
         """Whether a trial of the family would not wait for a GPU while it holds a place among the live."""
         if self._gpu_slots is None or model not in self._gpu_families:
             return True
-        return sum(spec.model in self._gpu_families for spec in self._live.values()) < self._gpu_slots
+        on_gpus = [spec for spec in self._live.values() if spec.model in self._gpu_families]
+        return sum(self._trials_per_gpu if spec.whole_gpu else 1 for spec in on_gpus) < self._gpu_slots
 
     def _ready_states(self) -> list[FamilyState]:
         """Families that may start a trial now."""
@@ -338,6 +385,7 @@ class Session:
             checkpoint=None if record is None else record.checkpoint,
             attempt=1 if record is None else record.attempts + 1,
             time_limit_s=self._config.resources.trial_time_limit_s,
+            whole_gpu=record is not None and record.whole_gpu,
         )
 
     def _count_time(self, state: FamilyState, spec: TrialSpec, report: Report) -> None:
