@@ -27,8 +27,8 @@ logger = logging.getLogger(__name__)
 _CARD = "accelerator_type:"
 _ANSWER_S = 10.0
 
-STUDY_METADATA = "tuning_study"
-"""Key of the study's name in the metadata of its job."""
+JOB_NAME = "job_name"
+"""Entry of a job's metadata that the dashboard's list of jobs shows as its name."""
 
 # Tune takes these from the environment only. The loggers cost a quarter of a short trial's time, the
 # snapshot is never restored from (the record is the truth), and signals are the session's.
@@ -65,7 +65,7 @@ def ray_cluster(address: str, study: str = "") -> Iterator[DriverPlace]:
     try:
         ray.init(
             address=address,
-            job_config=JobConfig(metadata={STUDY_METADATA: study} if study else None),
+            job_config=JobConfig(metadata={JOB_NAME: study} if study else None),
             include_dashboard=True if address == "local" else None,
             log_to_driver=False,
             logging_level=logging.ERROR,

@@ -10,6 +10,12 @@ from ray.tune.execution.tune_controller import TuneController
 from ray.tune.experiment import Trial
 
 
+def show_as(name: str, actor_class: type[Any]) -> type[Any]:
+    """The class, under the name that the dashboard shall show; Tune's wrappers bear names of their own."""
+    actor_class.__name__ = actor_class.__qualname__ = name
+    return actor_class
+
+
 class NamedCalls:
     """An actor's handle whose calls bear a name.
 
