@@ -7,7 +7,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -30,6 +30,7 @@ class Job:
         units: units to train.
         task: of the problem.
         rows: training rows of the problem.
+        weighted: the training rows have weights.
         seed: of the model.
     """
 
@@ -38,11 +39,16 @@ class Job:
     units: int = 3
     task: Task = Task.REGRESSION
     rows: int = 240
+    weighted: bool = False
     seed: int = 0
 
     @property
     def problem(self) -> Problem:
-        return make_problem(self.task, n_train=self.rows)
+        problem = make_problem(self.task, n_train=self.rows)
+        if not self.weighted:
+            return problem
+        weight = np.random.default_rng(3).uniform(0.1, 5.0, self.rows)
+        return replace(problem, train=replace(problem.train, weight=weight))
 
     @property
     def model_class(self) -> ModelClass:

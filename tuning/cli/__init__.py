@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from tuning.cli import _dashboard, _jobs, _look, _predict, _run, _show, _submit
+from tuning.cli import _dashboard, _jobs, _look, _predict, _refit, _run, _show, _submit
 from tuning.errors import InputError, TuningError
 
 _HELP = (
@@ -29,14 +29,15 @@ app.command("run")(_run.run)
 app.command("resume")(_run.resume)
 app.command("leaderboard")(_look.leaderboard)
 app.command("predict")(_predict.predict)
+app.command("refit")(_refit.refit)
 app.command("audit")(_look.audit_study)
 app.command("show")(_show.show)
-app.command("dashboard")(_dashboard.dashboard)
 app.command("submit")(_submit.submit)
 app.command("jobs")(_jobs.jobs)
 app.command("logs")(_jobs.logs)
 app.command("stop")(_jobs.stop)
 app.command("await")(_jobs.await_gpus)
+app.command("dashboard")(_dashboard.dashboard)
 app.command("list")(_look.list_studies)
 app.command("models")(_look.models)
 app.command("doctor")(_look.doctor)

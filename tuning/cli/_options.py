@@ -36,6 +36,14 @@ GpusPerTrial = Annotated[
         metavar="F|auto", help="GPU fraction of a trial that uses one.", rich_help_panel=PLACE_PANEL
     ),
 ]
+WorkersPerTrial = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        help="Workers that train one trial together, each with those CPUs and GPUs; also on several nodes.",
+        rich_help_panel=PLACE_PANEL,
+    ),
+]
 
 MONITORING_PANEL = "Where to watch it"
 TensorBoard = Annotated[
@@ -80,6 +88,7 @@ OPTION_NAMES = {
     "resources.max_concurrent": "--max-concurrent",
     "resources.cpus_per_trial": "--cpus-per-trial",
     "resources.gpus_per_trial": "--gpus-per-trial",
+    "resources.workers_per_trial": "--workers-per-trial",
 }
 """Entry of a study's configuration -> the option that sets it."""
 

@@ -32,7 +32,11 @@ def predict(
         typer.Option("-o", "--output", metavar="OUT", help="CSV, Parquet or JSON lines (.jsonl) to write."),
     ],
     model: Annotated[
-        str, typer.Option(metavar="best|FAMILY|TRIAL", help="best, the best of a family, or a trial's id.")
+        str,
+        typer.Option(
+            metavar="best|FAMILY|TRIAL|refit",
+            help="best, the best of a family, a trial's id, or the final fit of 'tuning refit'.",
+        ),
     ] = "best",
     device: Annotated[str, typer.Option(metavar="cpu|cuda", help="Where to predict.")] = "cpu",
     storage: Storage = DEFAULT_STORAGE,
@@ -47,7 +51,14 @@ def predict(
     """
     from tuning.data import read_frame
     from tuning.leaderboard import choose_trial
-    from tuning.study import check_device, load_predictor, read_header, read_leaderboard
+    from tuning.study import (
+        REFIT,
+        check_device,
+        load_predictor,
+        load_refit,
+        read_header,
+        read_leaderboard,
+    )
 
     write = _writer(output)
     check_device(device)
@@ -55,11 +66,16 @@ def predict(
     frame = None if file is None else read_frame(str(file), header.config.data.delimiter)
     if frame is None and header.task is not Task.FORECASTING:
         raise InputError(f"Which rows? Give a file: tuning predict {name} FILE -o {output}.")
-    with header.open_store(folder) as store:
-        record = store.trial(*choose_trial(read_leaderboard(header, store), model))
-    predictions = load_predictor(header, folder, record, device=device).predict(frame)
+    if model == REFIT:
+        trial, predictor = load_refit(header, folder, device=device)
+        trial = f"the final fit of {trial}"
+    else:
+        with header.open_store(folder) as store:
+            record = store.trial(*choose_trial(read_leaderboard(header, store), model))
+        trial, predictor = record.id, load_predictor(header, folder, record, device=device)
+    predictions = predictor.predict(frame)
     write(predictions)
-    typer.echo(f"Wrote {len(predictions)} predictions of {record.id} to {output}.", err=True)
+    typer.echo(f"Wrote {len(predictions)} predictions of {trial} to {output}.", err=True)
 
 
 def _writer(output: Path) -> Callable[[pd.DataFrame], None]:

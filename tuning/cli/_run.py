@@ -26,6 +26,7 @@ from tuning.cli._options import (
     Storage,
     StudyName,
     TensorBoard,
+    WorkersPerTrial,
     given,
     number_or_text,
 )
@@ -130,6 +131,7 @@ def run(
     max_concurrent: MaxConcurrent = None,
     cpus_per_trial: CpusPerTrial = None,
     gpus_per_trial: GpusPerTrial = None,
+    workers_per_trial: WorkersPerTrial = None,
     tensorboard: TensorBoard = None,
     mlflow: MLflow = None,
     settings: Annotated[
@@ -175,6 +177,7 @@ def run(
             "resources.max_concurrent": max_concurrent,
             "resources.cpus_per_trial": cpus_per_trial,
             "resources.gpus_per_trial": number_or_text(gpus_per_trial),
+            "resources.workers_per_trial": workers_per_trial,
             "monitoring.tensorboard": tensorboard,
             "monitoring.mlflow": mlflow,
         }
@@ -205,6 +208,7 @@ def resume(
     max_concurrent: MaxConcurrent = None,
     cpus_per_trial: CpusPerTrial = None,
     gpus_per_trial: GpusPerTrial = None,
+    workers_per_trial: WorkersPerTrial = None,
     tensorboard: TensorBoard = None,
     mlflow: MLflow = None,
     storage: Storage = DEFAULT_STORAGE,
@@ -227,6 +231,7 @@ def resume(
             "resources.max_concurrent": max_concurrent,
             "resources.cpus_per_trial": cpus_per_trial,
             "resources.gpus_per_trial": number_or_text(gpus_per_trial),
+            "resources.workers_per_trial": workers_per_trial,
             "monitoring.tensorboard": tensorboard,
             "monitoring.mlflow": mlflow,
         }

@@ -1,8 +1,8 @@
 """Data: read a table, decide what its columns are, split it, and fit transforms on training rows alone."""
 
 from tuning.data._load import load_transform
-from tuning.data._prepare import prepare
-from tuning.data._prepared import Fold, PreparedData, Transform
+from tuning.data._prepare import prepare, prepare_final
+from tuning.data._prepared import FinalRows, Fold, PreparedData, Transform
 from tuning.data._read import fingerprint, read_frame
 from tuning.data._transform import TableTransform, read_classes
 from tuning.data.config import ColumnRole, DataConfig, SplitConfig, SplitMethod, TargetConfig, TaskKind
@@ -10,6 +10,7 @@ from tuning.data.config import ColumnRole, DataConfig, SplitConfig, SplitMethod,
 __all__ = [
     "ColumnRole",
     "DataConfig",
+    "FinalRows",
     "Fold",
     "PreparedData",
     "SplitConfig",
@@ -21,6 +22,7 @@ __all__ = [
     "fingerprint",
     "load_transform",
     "prepare",
+    "prepare_final",
     "read_classes",
     "read_frame",
 ]

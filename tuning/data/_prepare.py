@@ -13,7 +13,7 @@ import pandas as pd
 from models import Table, TargetTransform, Task
 from tuning.data import _split
 from tuning.data._names import check_column
-from tuning.data._prepared import Fold, PreparedData
+from tuning.data._prepared import FinalRows, Fold, PreparedData
 from tuning.data._split import Parts
 from tuning.data._target import (
     Target,
@@ -25,7 +25,7 @@ from tuning.data._target import (
 )
 from tuning.data._transform import FitSettings, TableTransform, fit_transform
 from tuning.data.config import ColumnRole, DataConfig, SplitConfig, SplitMethod, TargetConfig
-from tuning.data.series import prepare_series
+from tuning.data.series import prepare_final_series, prepare_series
 from tuning.errors import DataError
 from tuning.metrics import Metric, get_metric
 
@@ -62,13 +62,8 @@ def prepare(
     """
     if data.is_forecasting:
         return prepare_series(frame, data, target, split, metric_name, seed, splits=splits)
-    _check_columns(frame, data, split)
-    frame, positions, notes = _with_targets(frame, data)
-    goal = read_target(frame[data.target], data.task)
-    metric = get_metric(metric_name, goal.task)
-    metric.check_target(goal.values)
-    check_scale(goal, target)
-    roles = _given_roles(data, split)
+    frame, positions, work, notes = _begin(frame, data, target, split, metric_name, seed)
+    goal, metric, roles = work.target, work.metric, work.roles
     key = _key_column(frame, split, roles)
     method = _split.resolve_method(split, goal, ColumnRole.GROUP in roles.values())
     dealt = (
@@ -76,7 +71,6 @@ def prepare(
         if splits is None
         else _split.from_record(splits, positions)
     )
-    work = _Work(frame.drop(columns=data.target), data, target, goal, metric, roles, seed)
     fitted = [_fold(work, parts) for parts in _split.parts_of(dealt, method, goal)]
     notes += [goal.note, *(note for _, _, fold_notes in fitted for note in fold_notes)]
     notes.append(_note_on_few_rows(split, len(fitted[0][0].valid)))
@@ -89,6 +83,62 @@ def prepare(
         notes=tuple(dict.fromkeys(note for note in notes if note)),
         roles={spec.name: spec.role for spec in fitted[0][1].columns},
     )
+
+
+def prepare_final(
+    frame: pd.DataFrame,
+    data: DataConfig,
+    target: TargetConfig,
+    split: SplitConfig,
+    metric_name: str | None,
+    seed: int,
+    *,
+    splits: pd.DataFrame,
+    rows: FinalRows,
+) -> Fold:
+    """The tables of a final fit: no row validates, and the transform is fitted on all that trains.
+
+    Args:
+        frame: the whole table; not changed.
+        data: target, task and roles.
+        target: scale to train on.
+        split: how rows were dealt.
+        metric_name: None: the task's default.
+        seed: of the text decomposition.
+        splits: recorded when they were dealt.
+        rows: what trains; the test rows are left for the test, or train too.
+
+    Raises:
+        DataError: the table cannot be learnt from as asked, or the splits are another's.
+    """
+    if data.is_forecasting:
+        return prepare_final_series(frame, data, target, metric_name, seed, splits=splits, rows=rows)
+    _, positions, work, _ = _begin(frame, data, target, split, metric_name, seed)
+    part = _split.from_record(splits, positions)["part"].to_numpy()
+    tests = (part == _split.TEST) & (rows is FinalRows.TRAIN_VALID)
+    parts = Parts(np.flatnonzero(~tests), np.empty(0, dtype=np.intp), np.flatnonzero(tests))
+    fold, _, _ = _fold(work, parts)
+    return fold
+
+
+def _begin(
+    frame: pd.DataFrame,
+    data: DataConfig,
+    target: TargetConfig,
+    split: SplitConfig,
+    metric_name: str | None,
+    seed: int,
+) -> tuple[pd.DataFrame, npt.NDArray[np.intp], _Work, list[str]]:
+    """The rows that have a target, their positions, what folds are made from, and notes."""
+    _check_columns(frame, data, split)
+    frame, positions, notes = _with_targets(frame, data)
+    goal = read_target(frame[data.target], data.task)
+    metric = get_metric(metric_name, goal.task)
+    metric.check_target(goal.values)
+    check_scale(goal, target)
+    roles = _given_roles(data, split)
+    work = _Work(frame.drop(columns=data.target), data, target, goal, metric, roles, seed)
+    return frame, positions, work, notes
 
 
 def _note_on_few_rows(split: SplitConfig, n_valid: int) -> str:

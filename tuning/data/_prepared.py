@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -47,6 +48,13 @@ class Transform(Protocol):
     def save(self, folder: Path) -> None:
         """Write into `folder` (created), without pickle."""
         ...
+
+
+class FinalRows(StrEnum):
+    """What a final fit trains on, when there is nothing left to choose."""
+
+    TRAIN_VALID = "train+valid"
+    ALL = "all"
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ wants it; so pruning and stopping work between steps as they do for a trial in o
 from __future__ import annotations
 
 import asyncio
-import logging
+import gc
 import threading
 from collections import defaultdict
 from dataclasses import dataclass
@@ -21,13 +21,11 @@ from ray.train.collective import broadcast_from_rank_zero
 from models import Distribution, WorkerGroup
 from tuning.errors import ExecutionError
 from tuning.execution.context import WorkerContext, build_loop, check_folder, trial_log
+from tuning.execution.gpu_memory import reset_gpu_memory
 from tuning.execution.training import GroupSize, own_device, own_group, train_on_workers
 from tuning.execution.watchdog import watchdog
-from tuning.families import load_model
 from tuning.store import Placement
-from tuning.trial import Peers, Report, TrialLoop, TrialSpec
-
-logger = logging.getLogger(__name__)
+from tuning.trial import Peers, Report, TrialSpec
 
 _LOOK_EVERY_S = 0.5
 _END_S = 15.0
@@ -46,21 +44,19 @@ def share_context(context: WorkerContext) -> SharedContext | None:
 
 
 class _Board:
-    """Where the actor asks for steps and the workers answer; lives while the actor does."""
+    """Where the actor asks for trials and steps, and the workers answer; lives while the actor does."""
 
     def __init__(self, workers: int) -> None:
-        self._places: dict[int, Placement] = {}
         self._workers = workers
+        self._places: dict[int, Placement] = {}
+        self._spec: TrialSpec | None = None
+        self._trial = 0
         self._granted = 0
+        self._reports: list[Report] = []
         self._has_ended = False
-        self._reports: dict[int, Report] = {}
         self._changed = asyncio.Condition()
 
-    async def join(self, rank: int, place: Placement) -> None:
-        """A worker tells where it runs."""
-        async with self._changed:
-            self._places[rank] = place
-            self._changed.notify_all()
+    # What the actor calls.
 
     async def places(self) -> list[Placement]:
         """Where the workers run, once all do."""
@@ -68,31 +64,53 @@ class _Board:
             await self._changed.wait_for(lambda: len(self._places) == self._workers)
             return [self._places[rank] for rank in sorted(self._places)]
 
-    async def is_wanted(self, step: int) -> bool:
-        """Wait until the step is wanted; False when none is any more."""
+    async def begin(self, spec: TrialSpec) -> None:
+        """Ask for another trial; the one before is over."""
         async with self._changed:
-            await self._changed.wait_for(lambda: self._has_ended or self._granted > step)
-            return not self._has_ended
-
-    async def tell(self, step: int, report: Report) -> None:
-        """A worker tells what came of a step."""
-        async with self._changed:
-            self._reports[step] = report
+            self._spec, self._granted, self._reports = spec, 0, []
+            self._trial += 1
             self._changed.notify_all()
 
     async def step(self) -> Report:
-        """Ask for the next step, and wait for what comes of it."""
+        """Ask for the trial's next step, and wait for what comes of it."""
         async with self._changed:
-            step = self._granted
             self._granted += 1
             self._changed.notify_all()
-            await self._changed.wait_for(lambda: step in self._reports)
-            return self._reports.pop(step)
+            await self._changed.wait_for(lambda: len(self._reports) == self._granted)
+            return self._reports[-1]
 
     async def end(self) -> None:
-        """No step is wanted any more."""
+        """Nothing is wanted any more."""
         async with self._changed:
             self._has_ended = True
+            self._changed.notify_all()
+
+    # What the workers call.
+
+    async def join(self, rank: int, place: Placement) -> None:
+        """Tell where a worker runs."""
+        async with self._changed:
+            self._places[rank] = place
+            self._changed.notify_all()
+
+    async def trial(self, number: int) -> TrialSpec | None:
+        """Wait for trial `number`, from 1; None when there is none any more."""
+        async with self._changed:
+            await self._changed.wait_for(lambda: self._has_ended or self._trial >= number)
+            return None if self._has_ended else self._spec
+
+    async def is_wanted(self, trial: int, step: int) -> bool:
+        """Wait until a step of the trial, from 0, is wanted; False when none is any more."""
+        async with self._changed:
+            await self._changed.wait_for(
+                lambda: self._has_ended or self._trial != trial or self._granted > step
+            )
+            return not self._has_ended and self._trial == trial
+
+    async def tell(self, report: Report) -> None:
+        """Tell what came of a step."""
+        async with self._changed:
+            self._reports.append(report)
             self._changed.notify_all()
 
 
@@ -100,7 +118,6 @@ class _Board:
 class _Job:
     """What each worker is given."""
 
-    spec: TrialSpec
     distribution: Distribution | None
     size: GroupSize
     context: SharedContext
@@ -108,53 +125,65 @@ class _Job:
 
 
 class TrialWorkers:
-    """The workers of one trial; `step` and `train_seconds` are those of `TrialLoop`.
+    """Workers that run one trial after the other; `step` and `train_seconds` are those of `TrialLoop`.
+
+    A start loads libraries for seconds in every worker, so the workers outlast a trial, as the actor does.
 
     Args:
-        spec: the trial.
+        distribution: how the workers reach each other.
         size: of the group.
         context: what all trials share.
-        shared: the same, as the workers get it.
-
-    Raises:
-        WorkersLostError: a worker died.
-        WorkerFailedError: the training function raised in one.
     """
 
-    def __init__(
-        self, spec: TrialSpec, size: GroupSize, context: WorkerContext, shared: SharedContext | None
-    ) -> None:
-        shared = shared or SharedContext(ray.put(context))
-        self._board: ActorHandle = ray.remote(num_cpus=0)(_Board).remote(size.workers)
+    def __init__(self, distribution: Distribution | None, size: GroupSize, context: SharedContext) -> None:
+        self._job = _Job(distribution, size, context, ray.remote(num_cpus=0)(_Board).remote(size.workers))
         self._error: Exception | None = None
         self._train_seconds = 0.0
-        distribution = load_model(spec.model, context.model_files[spec.model]).distribution
-        job = _Job(spec, distribution, size, shared, self._board)
-        self._thread = threading.Thread(target=self._train, args=(job,), daemon=True)
+        self._thread = threading.Thread(target=self._train, daemon=True)
         self._thread.start()
-        self.placement = _joined(self._wait_for(self._board.places.remote()))
+
+    def can_run(self, distribution: Distribution | None, size: GroupSize) -> bool:
+        """Whether these workers are alive, and what a trial of such a family needs."""
+        return self._thread.is_alive() and (self._job.distribution, self._job.size) == (distribution, size)
 
     @property
     def train_seconds(self) -> float:
-        """Time spent so far, earlier attempts included."""
+        """Time spent on the present trial so far, earlier attempts included."""
         return self._train_seconds
 
+    def begin(self, spec: TrialSpec) -> Placement:
+        """Begin a trial; returns where the workers are.
+
+        Raises:
+            WorkersLostError: a worker died.
+            WorkerFailedError: a worker could not start.
+        """
+        self._train_seconds = 0.0
+        places: list[Placement] = self._wait_for(self._job.board.places.remote())
+        self._wait_for(self._job.board.begin.remote(spec))
+        return _joined(places)
+
     def step(self) -> Report:
-        """Train and evaluate one iteration."""
-        report: Report = self._wait_for(self._board.step.remote())
+        """Train and evaluate one iteration.
+
+        Raises:
+            WorkersLostError: a worker died.
+            WorkerFailedError: training raised in one.
+        """
+        report: Report = self._wait_for(self._job.board.step.remote())
         self._train_seconds = report.train_seconds
         return report
 
     def end(self) -> None:
         """Let the workers return, and give their resources back."""
-        self._board.end.remote()
+        self._job.board.end.remote()
         self._thread.join(_END_S)
         # Workers that still train lose the board, which ends them.
-        ray.kill(self._board)
+        ray.kill(self._job.board)
 
-    def _train(self, job: _Job) -> None:
+    def _train(self) -> None:
         try:
-            train_on_workers(_run_worker, {"job": job}, job.distribution, job.size)
+            train_on_workers(_run_worker, {"job": self._job}, self._job.distribution, self._job.size)
         except RuntimeError as error:
             self._error = error
 
@@ -168,37 +197,41 @@ class TrialWorkers:
 
 
 def _run_worker(config: dict[str, Any]) -> None:
-    """What each worker does: the trial's loop, one step whenever it is wanted."""
+    """What each worker does: trial after trial, as long as one is wanted."""
     job: _Job = config["job"]
     context: WorkerContext = ray.get(job.context.reference)
-    group, device = own_group(job.distribution), own_device()
     check_folder(context.study_folder)
+    group = own_group(job.distribution)
     node, gpus = ray.util.get_node_ip_address(), tuple(str(gpu) for gpu in ray.get_gpu_ids())
-    ray.get(job.board.join.remote(group.rank, Placement(node, device, gpus)))
-    peers = Peers(group, broadcast_from_rank_zero)
-    with trial_log(context.study_folder, job.spec, is_wanted=group.rank == 0):
-        loop = build_loop(
-            context,
-            job.spec,
-            device=device,
-            threads=job.size.threads,
-            gpu_share=job.size.gpus or 1.0,
-            peers=peers,
-        )
-        _serve(job, loop, group, context)
-
-
-def _serve(job: _Job, loop: TrialLoop, group: WorkerGroup, context: WorkerContext) -> None:
-    folder = context.study_folder / "trials" / job.spec.id
-    limit_s = job.spec.time_limit_s
-    for step in count():
-        if not ray.get(job.board.is_wanted.remote(step)):
+    ray.get(job.board.join.remote(group.rank, Placement(node, own_device(), gpus)))
+    for trial in count(1):
+        spec: TrialSpec | None = ray.get(job.board.trial.remote(trial))
+        if spec is None:
             return
-        left_s = None if limit_s is None else limit_s - loop.train_seconds
-        with watchdog(folder, left_s, group.rank):
+        with trial_log(context.study_folder, spec, is_wanted=group.rank == 0):
+            _run_trial(job, context, group, trial, spec)
+        gc.collect()  # The network's replica is part of cycles, and its memory the next trial's.
+        reset_gpu_memory()
+
+
+def _run_trial(job: _Job, context: WorkerContext, group: WorkerGroup, trial: int, spec: TrialSpec) -> None:
+    """The trial's loop, one step whenever it is wanted."""
+    loop = build_loop(
+        context,
+        spec,
+        device=own_device(),
+        threads=job.size.threads,
+        gpu_share=job.size.gpus or 1.0,
+        peers=Peers(group, broadcast_from_rank_zero),
+    )
+    for step in count():
+        if not ray.get(job.board.is_wanted.remote(trial, step)):
+            return
+        left_s = None if spec.time_limit_s is None else spec.time_limit_s - loop.train_seconds
+        with watchdog(context.study_folder / "trials" / spec.id, left_s, group.rank):
             report = loop.step()
         if group.rank == 0:
-            ray.get(job.board.tell.remote(step, report))
+            ray.get(job.board.tell.remote(report))
 
 
 def _joined(places: list[Placement]) -> Placement:

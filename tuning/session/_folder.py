@@ -31,6 +31,7 @@ class StudyFolder:
         self.models = self.root / "models"
         self.transforms = self.root / "transforms"
         self.best = self.root / "best"
+        self.refit = self.root / "refit"
 
     def exists(self) -> bool:
         """Whether a study was set up here; a folder that a kill left before that does not count."""

@@ -7,11 +7,13 @@ from tuning.study._conclude import read_leaderboard
 from tuning.study._device import Device, check_device
 from tuning.study._file import StudyFile
 from tuning.study._pages import Page, PageState, find_pages
+from tuning.study._refit import REFIT, Refit, load_refit, refit
 from tuning.study._run import Outcome, run_study
 from tuning.study._setup import PreparedStudy, StudyHeader, read_header, set_up, take_up, write_header
 from tuning.study._study import Study
 
 __all__ = [
+    "REFIT",
     "Device",
     "Finding",
     "Outcome",
@@ -19,6 +21,7 @@ __all__ = [
     "PageState",
     "Predictor",
     "PreparedStudy",
+    "Refit",
     "Study",
     "StudyFile",
     "StudyHeader",
@@ -27,8 +30,10 @@ __all__ = [
     "choose_trial",
     "find_pages",
     "load_predictor",
+    "load_refit",
     "read_header",
     "read_leaderboard",
+    "refit",
     "run_study",
     "set_up",
     "take_up",

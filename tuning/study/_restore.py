@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,9 +38,23 @@ def restore_models(
     Raises:
         CheckpointError: the checkpoint is missing, incomplete or damaged.
     """
+    return load_models(record.params, record.id, folder, family, schemas, device=device, threads=threads)
+
+
+def load_models(
+    params: Mapping[str, Any],
+    trial: str,
+    folder: Path,
+    family: Family,
+    schemas: Sequence[Schema],
+    *,
+    device: str = "cpu",
+    threads: int = 1,
+) -> list[Model[Any]]:
+    """As `restore_models`, for hyperparameters that stand elsewhere than in a trial's record."""
     model_class = load_model(family.name, family.file)
-    params = build_params(model_class, record.params, record.id)
-    models = [model_class(params, schema, device=device, threads=threads) for schema in schemas]
+    built = build_params(model_class, params, trial)
+    models = [model_class(built, schema, device=device, threads=threads) for schema in schemas]
     read_checkpoint(folder, models)
     for model in models:
         model.restore_best()

@@ -15,7 +15,7 @@ import pandas as pd
 from models import Task
 from tuning.config import StudyConfig, validate_config
 from tuning.config.url import expand_variables
-from tuning.data import PreparedData, fingerprint, prepare, read_frame
+from tuning.data import FinalRows, Fold, PreparedData, fingerprint, prepare, prepare_final, read_frame
 from tuning.errors import DataError, InputError
 from tuning.families import Family, resolve_families
 from tuning.metrics import Direction
@@ -218,6 +218,26 @@ def _check_record_is_new(header: StudyHeader, folder: StudyFolder) -> None:
         raise InputError(
             f"The database holds a study {name} already, but {folder.root} does not: give another --name."
         )
+
+
+def read_final_fold(header: StudyHeader, folder: StudyFolder, rows: FinalRows) -> Fold:
+    """A study's rows for a final fit.
+
+    Raises:
+        DataError: the data are gone, or changed since the study began.
+    """
+    _check_fingerprint(header, folder.name)
+    config = header.config
+    return prepare_final(
+        read_frame(config.data.path, config.data.delimiter),
+        config.data,
+        config.target,
+        config.split,
+        config.metric,
+        config.search.seed,
+        splits=pd.read_parquet(folder.splits_file),
+        rows=rows,
+    )
 
 
 def _prepare(config: StudyConfig, splits: pd.DataFrame | None) -> PreparedData:

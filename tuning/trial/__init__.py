@@ -1,6 +1,13 @@
 """One trial, as a plain loop that needs no Ray."""
 
-from tuning.trial._checkpoint import BEST, CHECKPOINTS, Progress, read_checkpoint
+from tuning.trial._checkpoint import (
+    BEST,
+    CHECKPOINTS,
+    Progress,
+    read_best_units,
+    read_checkpoint,
+    write_checkpoint,
+)
 from tuning.trial._loop import TrialLoop
 from tuning.trial._outcome import PREDICTIONS_NAME, Score, mean_outputs, score_test
 from tuning.trial._peers import ON_ITS_OWN, Peers
@@ -20,6 +27,8 @@ __all__ = [
     "TrialLoop",
     "TrialSpec",
     "mean_outputs",
+    "read_best_units",
     "read_checkpoint",
     "score_test",
+    "write_checkpoint",
 ]

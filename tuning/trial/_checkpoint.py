@@ -66,13 +66,26 @@ def read_checkpoint(folder: Path, models: Sequence[Model[Any]]) -> Progress:
     Raises:
         CheckpointError: the folder is incomplete or damaged.
     """
-    try:
-        progress = Progress(**json.loads((folder / _PROGRESS_NAME).read_text()))
-    except (OSError, ValueError, TypeError) as error:
-        raise CheckpointError(f"{folder} is not a readable checkpoint: {error}.") from error
+    progress = _read_progress(folder)
     for fold, model in enumerate(models):
         model.load(folder / f"fold-{fold}")
     return progress
+
+
+def read_best_units(folder: Path) -> int:
+    """Units that the best state in a checkpoint was trained for.
+
+    Raises:
+        CheckpointError: the folder is incomplete or damaged.
+    """
+    return _read_progress(folder).best_units
+
+
+def _read_progress(folder: Path) -> Progress:
+    try:
+        return Progress(**json.loads((folder / _PROGRESS_NAME).read_text()))
+    except (OSError, ValueError, TypeError) as error:
+        raise CheckpointError(f"{folder} is not a readable checkpoint: {error}.") from error
 
 
 def drop_older_checkpoints(trial_folder: Path, keep: Sequence[Path]) -> None:

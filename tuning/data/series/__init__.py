@@ -1,7 +1,7 @@
 """Series: read on a regular time grid, split by time, cut into windows with features."""
 
 from tuning.data.series._history import Covariate, CovariateRole, History
-from tuning.data.series._prepare import prepare_series
+from tuning.data.series._prepare import prepare_final_series, prepare_series
 from tuning.data.series._read_series import SeriesColumns, SeriesReading, read_history, read_like
 from tuning.data.series._transform import STATE_FILE, SeriesTransform
 
@@ -13,6 +13,7 @@ __all__ = [
     "SeriesColumns",
     "SeriesReading",
     "SeriesTransform",
+    "prepare_final_series",
     "prepare_series",
     "read_history",
     "read_like",

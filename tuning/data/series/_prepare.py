@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import pandas as pd
 
 from models import Task
-from tuning.data._prepared import Fold, PreparedData
+from tuning.data._prepared import FinalRows, Fold, PreparedData
 from tuning.data._target import target_notes
 from tuning.data.config import ColumnRole, DataConfig, SplitConfig, SplitMethod, TargetConfig
-from tuning.data.series._cut import Cut, Span, from_record, make_cut, record
+from tuning.data.series._cut import Cut, FoldSpans, Span, from_record, make_cut, record
 from tuning.data.series._fit import FitSettings, fit_fold
 from tuning.data.series._grid import show
 from tuning.data.series._history import History
@@ -73,6 +73,40 @@ def prepare_series(
     )
 
 
+def prepare_final_series(
+    frame: pd.DataFrame,
+    data: DataConfig,
+    target: TargetConfig,
+    metric_name: str | None,
+    seed: int,
+    *,
+    splits: pd.DataFrame,
+    rows: FinalRows,
+) -> Fold:
+    """The tables of a final fit, trained on all windows whose targets lie before the test, or on all windows.
+
+    Args:
+        frame: the whole table; not changed.
+        data: columns of time, series and target, horizon and roles.
+        target: scale to train on.
+        metric_name: None: the default.
+        seed: of the encoding for networks.
+        splits: recorded when the time was cut.
+        rows: what trains.
+
+    Raises:
+        DataError: the series cannot be learnt from as asked, or the splits are another's.
+    """
+    metric = get_metric(metric_name, Task.FORECASTING)
+    whole = read_history(frame, data)
+    cut = from_record(whole.history, splits)
+    seasons = seasons_of(whole.history.frequency, data.season)
+    settings = FitSettings(target, metric, data.horizon or 1, seasons, data.max_train_rows, seed)
+    test = cut.folds[-1].test if rows is FinalRows.TRAIN_VALID else Span(cut.end, cut.end)
+    spans = FoldSpans(Span(0, test.start), Span(test.start, test.start), test)
+    return fit_fold(_reading_before(frame, data, whole, test.start), spans, settings)
+
+
 def _check_split(split: SplitConfig) -> None:
     if split.method not in (SplitMethod.AUTO, SplitMethod.TIME) or (
         split.column is not None and split.method is not SplitMethod.TIME
@@ -82,7 +116,8 @@ def _check_split(split: SplitConfig) -> None:
 
 def _reading_before(frame: pd.DataFrame, data: DataConfig, whole: SeriesReading, end: int) -> SeriesReading:
     """The series read again, with what is decided on values decided by training time alone."""
-    if not whole.history.covariates and not whole.spec.covariates:
+    has_covariates = whole.history.covariates or whole.spec.covariates
+    if not has_covariates or end >= len(whole.history.times):
         return whole
     return read_history(frame, data, fit_before=whole.history.times.to_numpy()[end])
 

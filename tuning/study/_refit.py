@@ -1,0 +1,207 @@
+"""The final fit: a trial's configuration trained on more rows, on all GPUs, into a bundle of its own."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from models.errors import CheckpointError
+from tuning.config import validate_config
+from tuning.data import FinalRows, Fold, load_transform
+from tuning.errors import RecordError
+from tuning.execution import RefitJob, cluster_nodes, plan_refit, ray_cluster, refit_on_workers
+from tuning.families import Family, load_model
+from tuning.leaderboard import choose_trial
+from tuning.sampling import derive_seed
+from tuning.session import StudyFolder, replace_folder, to_json
+from tuning.store import DriverLock, TrialRecord
+from tuning.study._bundle import BUNDLE_FILE, Predictor
+from tuning.study._conclude import read_leaderboard
+from tuning.study._restore import find_family, load_models
+from tuning.study._setup import StudyHeader, read_final_fold, read_header
+from tuning.trial import read_best_units, score_test
+
+REFIT = "refit"
+"""What `--model` names the final fit by."""
+
+_MODEL, _TRANSFORMS = "model", "transforms"
+
+
+@dataclass(frozen=True)
+class Refit:
+    """A final fit.
+
+    Attributes:
+        trial: the trial whose configuration it is.
+        folder: the bundle.
+        trained_on: which rows.
+        rows: how many.
+        workers: that trained it.
+        units: of budget: epochs, or blocks of trees.
+        seconds: wall time of the training, the start of the workers included.
+        note: why there was one worker although several were possible; empty mostly.
+        test: metrics on the test rows, which were not trained on; empty when all rows were.
+        trial_test: the same of the trial itself, where it was scored on them.
+    """
+
+    trial: str
+    folder: Path
+    trained_on: FinalRows
+    rows: int
+    workers: int
+    units: int
+    seconds: float
+    note: str
+    test: dict[str, float]
+    trial_test: dict[str, float]
+
+
+def refit(
+    storage: Path,
+    name: str,
+    trial: str = "best",
+    *,
+    workers: int | None = None,
+    rows: FinalRows = FinalRows.TRAIN_VALID,
+    address: str | None = None,
+) -> Refit:
+    """Train a trial's configuration again, for as many units as its best state had, and export it.
+
+    Nothing validates, so nothing stops early; the transforms are fitted anew on the rows that train. The
+    leaderboard and the record stay as they are, and so does an earlier final fit until this one is whole.
+
+    Args:
+        storage: folder of the study folders.
+        name: the study.
+        trial: `best`, a family (its best trial) or a trial's id.
+        workers: N, each with a batch of its own, so that N batches make one step; None: one a GPU.
+        rows: what is trained on.
+        address: of the cluster; None: the study's.
+
+    Raises:
+        InputError: there is no such trial, the data changed, or the cluster has no room for the workers.
+        ExecutionError: training broke off.
+    """
+    header, folder = read_header(storage, name)
+    place = header.config.address if address is None else _checked(header, address)
+    record = _choose(header, folder, trial)
+    family = find_family(header.families, record.model)
+    units = read_best_units(_checkpoint(record, folder))
+    fold = read_final_fold(header, folder, rows)
+    with DriverLock(folder.root):
+        draft = folder.refit.with_name(".refit.draft")
+        shutil.rmtree(draft, ignore_errors=True)
+        draft.mkdir()
+        job = _job(header, record, family, fold, units, draft)
+        started_s = time.monotonic()
+        count, note = _train(job, place, workers)
+        result = Refit(
+            record.id, folder.refit, rows, len(fold.train), count, units,
+            time.monotonic() - started_s, note, _test(job, family, fold), dict(record.test),
+        )  # fmt: skip
+        _describe(draft, header, record, family, fold, result)
+        replace_folder(draft, folder.refit)
+    return result
+
+
+def load_refit(header: StudyHeader, folder: StudyFolder, *, device: str = "cpu") -> tuple[str, Predictor]:
+    """The trial that the study's final fit is of, and the fit, ready to predict.
+
+    Raises:
+        RecordError: there is none.
+        CheckpointError: it is damaged.
+    """
+    path = folder.refit / BUNDLE_FILE
+    if not path.is_file():
+        raise RecordError(f"{folder.name} has no final fit yet: run 'tuning refit {folder.name}' first.")
+    try:
+        description = json.loads(path.read_text())
+        trial, model, params = description["trial"], description["model"], description["params"]
+    except (ValueError, KeyError) as error:
+        raise CheckpointError(f"{path} is damaged: {error}.") from error
+    transform = load_transform(folder.refit / _TRANSFORMS / "fold-0")
+    family = find_family(header.families, model)
+    models = load_models(params, trial, folder.refit / _MODEL, family, [transform.schema], device=device)
+    return trial, Predictor([transform], models)
+
+
+def _checked(header: StudyHeader, address: str) -> str:
+    raw = {**header.config.model_dump(mode="json"), "address": address}
+    return validate_config(raw, "refit", {"address": "--address"}).address
+
+
+def _choose(header: StudyHeader, folder: StudyFolder, trial: str) -> TrialRecord:
+    with header.open_store(folder) as store:
+        return store.trial(*choose_trial(read_leaderboard(header, store), trial))
+
+
+def _checkpoint(record: TrialRecord, folder: StudyFolder) -> Path:
+    if record.checkpoint is None:
+        raise RecordError(f"{record.id} has no checkpoint, so its best number of units is not known.")
+    return folder.resolve(record.checkpoint)
+
+
+def _job(
+    header: StudyHeader, record: TrialRecord, family: Family, fold: Fold, units: int, draft: Path
+) -> RefitJob:
+    seed = derive_seed(header.config.search.seed, record.model, record.number)
+    return RefitJob(
+        family=family.name,
+        model_file=family.file,
+        params=record.params,
+        schema=fold.schema,
+        train=fold.train,
+        seed=derive_seed(seed, 0),  # that of the trial's own first fold
+        units=units,
+        folder=draft,
+    )
+
+
+def _train(job: RefitJob, address: str, workers: int | None) -> tuple[int, str]:
+    """How many workers trained, and why no more."""
+    model_class = load_model(job.family, job.model_file)
+    can_share = model_class.distribution is not None
+    with ray_cluster(address):
+        size = plan_refit(cluster_nodes(), workers, uses_gpu=model_class.uses_gpu, can_share=can_share)
+        refit_on_workers(job, size)
+    return size.workers, "" if can_share else f"One worker trains {job.family}: it cannot be distributed."
+
+
+def _test(job: RefitJob, family: Family, fold: Fold) -> dict[str, float]:
+    """Metrics on the test rows; of a fit on all rows there are none left."""
+    if not len(fold.test):
+        return {}
+    models = load_models(job.params, family.name, job.folder / _MODEL, family, [fold.schema])
+    metrics = score_test(models, [fold]).metrics
+    return {name: value for name, value in metrics.items() if np.isfinite(value)}
+
+
+def _describe(
+    draft: Path, header: StudyHeader, record: TrialRecord, family: Family, fold: Fold, result: Refit
+) -> None:
+    """Put beside the model what a bundle has beside it: transforms, a user's model file, a description."""
+    fold.transform.save(draft / _TRANSFORMS / "fold-0")
+    if family.file is not None:
+        shutil.copyfile(family.file, draft / family.file.name)
+    description: dict[str, Any] = {
+        "study": header.config.name,
+        "trial": record.id,
+        "model": record.model,
+        "params": dict(record.params),
+        "task": header.task.value,
+        "metric": header.metric,
+        "trained_on": result.trained_on.value,
+        "rows": result.rows,
+        "units": result.units,
+        "workers": result.workers,
+        "seconds": round(result.seconds, 3),
+        "valid": None,  # no row was left to validate on
+        "test": result.test or None,
+    }
+    (draft / BUNDLE_FILE).write_text(to_json(description))
