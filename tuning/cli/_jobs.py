@@ -121,6 +121,9 @@ def _end_as(job: StudyJob, address: str | None) -> None:
     if job.state is JobState.STOPPED or job.exit_code == _INTERRUPTED:
         _tell_resume(job, address)
         raise typer.Exit(_INTERRUPTED)
+    if not job.state.is_over:
+        again = with_address(f"tuning logs {job.study} --follow", address)
+        raise ExecutionError(f"The log of job {job.id} broke off, the study goes on; follow it with: {again}")
     if job.exit_code is None:
         raise ExecutionError(f"Job {job.id} is {job.state.lower()}: {job.message.strip()}")
     raise typer.Exit(job.exit_code)

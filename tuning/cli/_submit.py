@@ -191,8 +191,10 @@ def submit(
             config, address, runtime_env, gpus, send_data=not cluster_data, send_code=send_code
         )
     else:
-        if study_file or settings:
-            raise ConfigError("--resume: a study goes on as it began; leave out STUDY.yaml and --set.")
+        if study_file or settings or cluster_data:
+            raise ConfigError(
+                "--resume: a study goes on as it began; leave out STUDY.yaml, --set and --cluster-data."
+            )
         study = resume
         jobs = _send_resume(resume, options, address, runtime_env, gpus, data, send_code=send_code)
     _tell(jobs, study, address)

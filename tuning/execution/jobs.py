@@ -22,6 +22,7 @@ from ray._private.authentication.authentication_token_setup import (
 )
 from ray._private.ray_constants import DASHBOARD_CLIENT_MAX_SIZE
 from ray._private.runtime_env.packaging import GCS_STORAGE_MAX_SIZE
+from ray.dashboard.modules.dashboard_sdk import SubmissionClient
 from ray.dashboard.utils import ray_address_to_api_server_url
 from ray.exceptions import AuthenticationError
 from ray.job_submission import JobSubmissionClient
@@ -37,6 +38,8 @@ STOP_WAIT_S = 300
 # Ray lets these override whatever address its client is given.
 _ADDRESS_VARIABLES = ("RAY_API_SERVER_ADDRESS", "RAY_ADDRESS")
 _DEFAULT_ADDRESS = "http://127.0.0.1:8265"
+# They tell that authentication is on, and each upload.
+_TALKATIVE = (maybe_enable_token_auth_if_token_available.__module__, SubmissionClient.__module__)
 _ANSWER_S = 10.0
 _POLL_S = 0.5
 _STUDY, _STORAGE = "tuning_study", "tuning_storage"
@@ -94,6 +97,8 @@ class StudyJobs:
     """
 
     def __init__(self, address: str | None) -> None:
+        for name in _TALKATIVE:
+            logging.getLogger(name).setLevel(logging.ERROR)
         _follow_token_authentication()
         self.url = _find_dashboard(address)
         with self._told(), _without_address_variables():
@@ -205,8 +210,7 @@ class StudyJobs:
 
 
 def _follow_token_authentication() -> None:
-    """Turn it on where a token lies, as `ray start` does by itself; quietly, since nothing is wrong."""
-    logging.getLogger(maybe_enable_token_auth_if_token_available.__module__).setLevel(logging.ERROR)
+    """Turn it on where a token lies, as `ray start` does by itself."""
     maybe_enable_token_auth_if_token_available(warn_if_disabled=False)
 
 
