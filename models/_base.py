@@ -17,6 +17,9 @@ from models.errors import CheckpointError, ModelError
 
 _STATE_FILE = "model.json"
 
+# Measured at the peak, for 2e5 rows with 50 columns, of the network that trains on all rows at once.
+_ROW_COPIES = 3
+
 
 class Params(BaseModel):
     """Base of a model's hyperparameters: frozen, typed, and an unknown key is an error."""
@@ -126,6 +129,14 @@ class Model(ABC, Generic[ParamsT]):
         if not group.is_alone and self.distribution is None:
             raise ModelError(f"{type(self).__name__} cannot be trained by {group.size} processes.")
         self.group = group
+
+    @classmethod
+    def host_bytes(cls, params: ParamsT, schema: Schema, table: Table) -> int:
+        """What training on these rows holds in host memory beside them, as far as that can be foretold.
+
+        The rows themselves lie once on a machine, for all models that are trained there.
+        """
+        return _ROW_COPIES * table.nbytes
 
     def bind(self, train: Table, valid: Table) -> None:
         """Give the rows to train on and those that steer (schedules, early stopping, best state)."""

@@ -24,6 +24,7 @@ from models.errors import ModelError
 
 DropoutRate = Annotated[float, Field(ge=0, lt=1)]
 
+_BYTES_PER_STEP = 48  # of the double precision values and flags that a past is made from
 _FORGOTTEN_SERIES = 0.1  # share of training windows that are taken for those of an unknown series
 
 
@@ -166,6 +167,12 @@ class TorchForecaster(TorchModel[ForecasterParamsT]):
             params,
         )
         return ForecastNetwork(body, width, embedding, schema.target)
+
+    @classmethod
+    def host_bytes(cls, params: ForecasterParamsT, schema: Schema, table: Table) -> int:
+        """The past of every window, (w, L, past_width), and what it is made from."""
+        past_steps = len(windows_of(table)) * params.window_size
+        return past_steps * (4 * past_width(series_schema(schema)) + _BYTES_PER_STEP)
 
     def inputs(self, table: Table) -> tuple[Tensor, ...]:
         """Past (w, L, past_width), future (w, H, future_width), static (w, Q), codes (w,)."""

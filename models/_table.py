@@ -108,6 +108,11 @@ class Table:
         return len(self.dense)
 
     @property
+    def nbytes(self) -> int:
+        """Bytes of the columns."""
+        return sum(part.nbytes for part in (self.numeric, self.categorical, self.embedding, self.dense))
+
+    @property
     def known_target(self) -> npt.NDArray[np.generic]:
         """The target of rows that have one.
 

@@ -12,11 +12,14 @@ import numpy as np
 import numpy.typing as npt
 
 from models._base import Model, ParamsT
-from models._table import FloatArray, Table, Task
+from models._table import FloatArray, Schema, Table, Task
 from models.errors import CheckpointError, DivergedError, ModelError
 
 _ENSEMBLE_FILE = "ensemble.json"
 _VALID_FILE = "valid_scores.npy"
+
+# Measured at the peak, for 2e5 rows with 50 columns, of all three boosters.
+_COLUMN_COPIES = 4
 
 
 class TreeEnsemble(Model[ParamsT]):
@@ -41,6 +44,11 @@ class TreeEnsemble(Model[ParamsT]):
         self._best_trees = 0
         self._valid_features: Any = None
         self._valid_scores: FloatArray | None = None
+
+    @classmethod
+    def host_bytes(cls, params: ParamsT, schema: Schema, table: Table) -> int:
+        """The library's own columns, and what it makes them from; the trees are not counted."""
+        return _COLUMN_COPIES * (table.numeric.nbytes + table.categorical.nbytes + table.embedding.nbytes)
 
     @property
     @abstractmethod

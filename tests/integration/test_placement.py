@@ -206,3 +206,24 @@ def test_gpus_are_given_back_while_nothing_wants_one(address: str, monkeypatch: 
     study.want(share_of_gpu(0.5), 4)
     study.until(lambda: len(study.running) == 4)
     study.placement.clear()
+
+
+@pytest.mark.parametrize("share", [0.25, 0.5])
+def test_a_trial_that_needs_a_whole_gpu_gets_one_while_shares_keep_coming(share: float, address: str) -> None:
+    study, wanted, whole = Placed(share), share_of_gpu(share), share_of_gpu(1.0)
+    study.want(wanted, study.slots)
+    study.until(lambda: len(study.running) == study.slots)
+    study.want(whole)
+    while len(loads := study.loads()) == GPUS:
+        study.want(wanted)
+        study.end(min(study.running, key=lambda given: loads[given.gpu]), settle=True)  # type: ignore[attr-defined]
+        study.step()
+    study.until(lambda: not study.waiting[whole])
+    (alone,) = [given for given in study.running if given.resource_request == whole]
+    assert isinstance(alone, SharedGpu)
+    assert study.loads()[alone.gpu] == 1, "nothing else runs on its GPU"
+    assert any(given.resource_request == wanted for given in study.running), "the other GPU is not kept free"
+    study.end(alone)
+    study.until(lambda: not study.waiting[wanted])
+    assert len(study.loads()) == GPUS, "its GPU takes shares again"
+    study.placement.clear()

@@ -94,6 +94,7 @@ class Study:
         clock: Callable[[], float] = time.monotonic,
         gpu_families: Collection[str] = (),
         gpu_slots: int | None = None,
+        trials_per_gpu: int = 1,
         monitors: Sequence[Monitor] = (),
     ) -> Session:
         """A new driver: a fresh view of the record, and a session on it."""
@@ -110,6 +111,7 @@ class Study:
             clock=clock,
             gpu_families=gpu_families,
             gpu_slots=gpu_slots,
+            trials_per_gpu=trials_per_gpu,
             monitors=monitors,
         )
 

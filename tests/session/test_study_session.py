@@ -16,8 +16,10 @@ from tests.session.study_runs import Killed, Study, comparable, done, started, t
 from tests.trial.rows import PROBE
 from tuning.errors import RecordError
 from tuning.families import resolve_families
+from tuning.session._session import MAX_NODE_DEATHS
+from tuning.session._shortage import describe_shortage
 from tuning.store import DriverLock, Placement, Result, Status
-from tuning.trial import Report
+from tuning.trial import GpuShortage, Report, TrialSpec
 
 
 def test_a_study_runs_to_its_end_with_the_default_first(tmp_path: Path) -> None:
@@ -117,6 +119,26 @@ def test_a_lost_trial_goes_on_from_its_checkpoint_and_fails_after_too_many_losse
     (record,) = study.records()
     assert (record.status, record.error) == (Status.FAILED, "its worker died, again")
     assert (record.attempts, record.placement.node, record.train_seconds) == (3, "node-9", 1.5)
+
+
+def test_the_death_of_a_node_does_not_count_as_one_of_the_trials_own(tmp_path: Path) -> None:
+    study = Study(tmp_path, search={"trials": 1}, resources={"max_retries": 0})
+    session = study.begin()
+    for attempt in range(1, MAX_NODE_DEATHS + 1):
+        spec = started(session)
+        assert spec.attempt == attempt
+        session.lost(spec, "its node died", node_died=True)
+    session.lost(started(session), "its worker died")
+    assert [record.status for record in study.records()] == [Status.FAILED]
+
+
+def test_a_trial_whose_nodes_die_again_and_again_is_given_up(tmp_path: Path) -> None:
+    study = Study(tmp_path, search={"trials": 1})
+    session = study.begin()
+    for _ in range(MAX_NODE_DEATHS + 1):
+        session.lost(started(session), "its node died", node_died=True)
+    assert session.is_over()
+    assert [record.error for record in study.records()] == ["its node died"]
 
 
 def test_an_interrupted_trial_has_the_score_of_its_checkpoint_not_of_later_reports(tmp_path: Path) -> None:
@@ -272,3 +294,55 @@ def test_two_drivers_draw_the_same_from_the_same_record(tmp_path: Path) -> None:
         drawn.append({record.id: record.params for record in study.records()})
     assert drawn[0] == drawn[1]
     assert len({params["level"] for params in drawn[0].values()}) == 9
+
+
+def test_a_trial_too_large_for_its_share_goes_on_with_a_whole_gpu_from_its_checkpoint(tmp_path: Path) -> None:
+    study = Study(tmp_path, search={"trials": 1}, resources={"max_retries": 0})
+    session = study.begin(gpu_families=["probe"], gpu_slots=4)
+    first = started(session)
+    session.report(first, Report(1, 3.0, 1.5, checkpoint="trials/probe-0000/checkpoint/a"))
+    session.out_of_gpu_memory(first, GpuShortage(0.25, "CUDA out of memory"))
+    session.out_of_gpu_memory(first, GpuShortage(0.25, "told twice"))
+    again = started(session)
+    assert again == replace(first, attempt=2, checkpoint="trials/probe-0000/checkpoint/a", whole_gpu=True)
+    session.out_of_gpu_memory(again, GpuShortage(1.0, "CUDA out of memory", 7.4, 15.78))
+    assert session.is_over()
+    (record,) = study.records()
+    assert (record.status, record.attempts, record.whole_gpu) == (Status.FAILED, 2, True)
+    assert record.error == (
+        "CUDA out of memory on a whole GPU: peak 7.4 GiB of 15.8 GiB; give it fewer rows or a smaller model."
+    )
+
+
+def test_a_driver_killed_before_the_retry_resumes_with_the_whole_gpu(tmp_path: Path) -> None:
+    study = Study(tmp_path, search={"trials": 1})
+    session = study.begin()
+    session.out_of_gpu_memory(started(session), GpuShortage(0.5, "CUDA out of memory"))
+    again = started(study.begin())  # The driver was killed.
+    assert (again.whole_gpu, again.attempt) == (True, 2)
+
+
+def test_a_trial_that_runs_out_of_gpu_memory_while_stopping_is_left_for_a_resume(tmp_path: Path) -> None:
+    study = Study(tmp_path, search={"trials": 1})
+    session = study.begin()
+    spec = started(session)
+    session.stop()
+    session.out_of_gpu_memory(spec, GpuShortage(0.5, "CUDA out of memory"))
+    assert session.is_over()
+    assert study.records()[0].status is Status.INTERRUPTED
+    assert started(study.begin()).whole_gpu
+
+
+def test_a_trial_with_a_gpu_of_its_own_takes_the_room_of_those_that_share_one(tmp_path: Path) -> None:
+    study = Study(tmp_path, search={"trials": 9})
+    session = study.begin(gpu_families=["probe"], gpu_slots=8, trials_per_gpu=4)
+    session.out_of_gpu_memory(started(session), GpuShortage(0.25, "CUDA out of memory"))
+    specs = list(iter(session.next_trial, None))
+    assert [spec.whole_gpu for spec in specs] == [True, False, False, False, False]
+
+
+def test_the_advice_names_the_batch_size_where_there_is_one() -> None:
+    spec = TrialSpec("net", 0, {"batch_size": 512}, 0, 9, frozenset({9}))
+    assert describe_shortage(spec, GpuShortage(2.0, "Requested 9 GB")) == (
+        "CUDA out of memory on 2 whole GPUs: Requested 9 GB; lower batch_size."
+    )
