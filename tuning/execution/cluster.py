@@ -26,6 +26,7 @@ logger = logging.getLogger(__name__)
 # Ray gives a node with a card that it recognises such a resource; with a number of GPUs by hand, none.
 _CARD = "accelerator_type:"
 _ANSWER_S = 10.0
+GIB = 2**30
 
 JOB_NAME = "job_name"
 """Entry of a job's metadata that the dashboard's list of jobs shows as its name."""
@@ -102,6 +103,7 @@ def cluster_nodes() -> tuple[Node, ...]:
             cpus=float(node["Resources"].get("CPU", 0.0)),
             gpus=int(node["Resources"].get("GPU", 0)),
             gpu_gib=memory.get(node["NodeID"]),
+            memory_gib=node["Resources"].get("memory", 0.0) / GIB or None,
         )
         for node in alive
     )

@@ -1,4 +1,4 @@
-"""A trial that does not get the GPU memory it asks for: how its error is told from others, and what it says."""
+"""A trial that does not get the GPU memory it asks for: how that is told from other errors."""
 
 from __future__ import annotations
 
