@@ -1,17 +1,22 @@
 """Running trials on Ray: the only package that imports it."""
 
 from tuning.execution.cluster import cluster_nodes, ray_cluster
+from tuning.execution.context import WorkerContext
+from tuning.execution.host_memory import plan_within_memory
 from tuning.execution.metrics import StudyMetrics
+from tuning.execution.refit import RefitJob, plan_refit, refit_on_workers
 from tuning.execution.runner import run_session
-from tuning.execution.shares import Shares, plan_shares
-from tuning.execution.trainable import WorkerContext
+from tuning.execution.shares import Shares
 
 __all__ = [
+    "RefitJob",
     "Shares",
     "StudyMetrics",
     "WorkerContext",
     "cluster_nodes",
-    "plan_shares",
+    "plan_refit",
+    "plan_within_memory",
     "ray_cluster",
+    "refit_on_workers",
     "run_session",
 ]

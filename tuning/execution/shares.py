@@ -128,9 +128,7 @@ def plan_shares(
         if config.cpus_per_trial is None:
             filled = ((node, _slots(node, cpus, gpus)) for node in gpu_nodes)
             cpus = min(node.cpus // slots for node, slots in filled if slots)
-    return Shares(
-        cpus, gpus, concurrent, slots, reason, wanted=config.max_concurrent, only_gpu=only_gpu
-    )
+    return Shares(cpus, gpus, concurrent, slots, reason, wanted=config.max_concurrent, only_gpu=only_gpu)
 
 
 def _expected_node(config: ResourceConfig, *, uses_gpu: bool) -> Node:
@@ -203,43 +201,48 @@ def _plan_groups(config: ResourceConfig, nodes: Sequence[Node], *, uses_gpu: boo
     gpus = 0.0
     if gpu_nodes:
         gpus, _ = (1.0, "") if config.gpus_per_trial == "auto" else _gpus(config, gpu_nodes, 0.0, 0)
-    cpus, most = _worker_cpus(config, nodes)
-    slots = sum(_slots(node, cpus, gpus) for node in gpu_nodes) // workers if gpu_nodes else None
-    if slots == 0:
+    least = config.cpus_per_trial or 1.0
+    room, most = _group_room(nodes, workers, least, 0.0)
+    if most == 0:
         raise InputError(
-            f"resources.workers_per_trial: {workers} workers with {cpus:g} CPUs and {gpus:g} GPUs each "
-            "find no room on the nodes with a GPU; lower it, or set gpus_per_trial to 0."
+            f"resources.workers_per_trial: the cluster has room for {room} workers with {least:g} CPUs each, "
+            f"a trial asks for {workers}; lower it or cpus_per_trial."
         )
-    concurrent = min(config.max_concurrent or most, most)
-    if only_gpu and slots is not None:
-        concurrent = min(concurrent, slots)
-    alone = min(workers * cpus, max(node.cpus for node in nodes))
+    gpu_room, slots = _group_room(gpu_nodes, workers, least, gpus)
+    if gpu_nodes and slots == 0:
+        raise InputError(
+            f"resources.workers_per_trial: the cluster has room for {gpu_room} workers with {least:g} CPUs "
+            f"and {gpus:g} GPUs each, a trial asks for {workers}; lower it, or set gpus_per_trial to 0."
+        )
+    concurrent = min(config.max_concurrent or most, most, *([slots] if only_gpu and gpu_nodes else []))
+    cpus = config.cpus_per_trial or _even_cpus(nodes, gpu_nodes, gpus, workers, concurrent)
     return Shares(
         cpus,
         gpus,
         concurrent,
-        slots,
+        slots if gpu_nodes else None,
         wanted=config.max_concurrent,
         only_gpu=only_gpu,
         workers=workers,
-        lone_cpus=alone,
+        lone_cpus=min(workers * cpus, max(node.cpus for node in nodes)),
     )
 
 
-def _worker_cpus(config: ResourceConfig, nodes: Sequence[Node]) -> tuple[float, int]:
-    """CPUs of each worker, and how many trials of N workers have those at once."""
-    workers, given = config.workers_per_trial, config.cpus_per_trial
-    most = sum(int(node.cpus // (given or 1.0)) for node in nodes) // workers
-    if most == 0:
-        room = sum(int(node.cpus // (given or 1.0)) for node in nodes)
-        raise InputError(
-            f"resources.workers_per_trial: the cluster has room for {room} workers with {given or 1:g} CPUs "
-            f"each, a trial asks for {workers}; lower it or cpus_per_trial."
-        )
-    if given is not None:
-        return given, most
-    wanted = workers * min(config.max_concurrent or most, most)
-    cpus = sum(node.cpus for node in nodes) // wanted
-    while sum(int(node.cpus // cpus) for node in nodes) < wanted:
+def _group_room(nodes: Sequence[Node], workers: int, cpus: float, gpus: float) -> tuple[int, int]:
+    """Workers with those CPUs and GPUs that the nodes take at once, and trials of so many workers."""
+    room = sum(_slots(node, cpus, gpus) if gpus else int(node.cpus // cpus) for node in nodes)
+    return room, room // workers
+
+
+def _even_cpus(
+    nodes: Sequence[Node], gpu_nodes: Sequence[Node], gpus: float, workers: int, concurrent: int
+) -> float:
+    """The most whole CPUs for each worker with which no fewer trials run at once than with one."""
+    on_gpus = min(concurrent, _group_room(gpu_nodes, workers, 1.0, gpus)[1])
+    cpus = max(1.0, sum(node.cpus for node in nodes) // (workers * concurrent))
+    while cpus > 1 and (
+        _group_room(nodes, workers, cpus, 0.0)[1] < concurrent
+        or _group_room(gpu_nodes, workers, cpus, gpus)[1] < on_gpus
+    ):
         cpus -= 1.0
-    return cpus, most
+    return cpus

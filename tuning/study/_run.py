@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import optuna
 
+from models import ModelClass
 from tuning.execution import (
     Shares,
     StudyMetrics,
     WorkerContext,
     cluster_nodes,
-    plan_shares,
+    plan_within_memory,
     ray_cluster,
     run_session,
 )
@@ -27,6 +28,7 @@ from tuning.store import DriverLock, Store, drop_torn_line
 from tuning.study._bundle import save_transforms
 from tuning.study._clock import RunClock, next_budget_s
 from tuning.study._conclude import conclude
+from tuning.study._memory import expected_rows_gib
 from tuning.study._setup import PreparedStudy
 from tuning.trial import FoldRows
 
@@ -135,12 +137,14 @@ def _tune(
     models = {family.name: family.load_model() for family in header.families}
     gpu_families = frozenset(name for name, model in models.items() if model.uses_gpu)
     with ray_cluster(config.address, config.name) as place, told_place(folder, place):
-        shares = plan_shares(
+        fit = plan_within_memory(
             config.resources,
             cluster_nodes(),
+            expected_rows_gib(study, models),
             uses_gpu=bool(gpu_families),
             only_gpu=len(gpu_families) == len(models),
         )
+        shares = fit.shares
         session = Session(
             config,
             header.families,
@@ -151,11 +155,13 @@ def _tune(
             metric=header.metric,
             gpu_families=gpu_families,
             gpu_slots=shares.gpu_slots,
+            trials_per_gpu=shares.trials_per_gpu,
             monitors=monitors,
         )
         if clock.left_s is not None:
             session.set_time_budget(clock.left_s)
-        view.start(_headline(study, place.dashboard_url, shares))
+        context = _worker_context(study, shares, models)
+        view.start([*_headline(study, place.dashboard_url, shares, context), *fit.notices])
         metrics = StudyMetrics(config.name)
 
         def on_tick() -> None:
@@ -168,7 +174,7 @@ def _tune(
         try:
             interrupted = run_session(
                 session,
-                _worker_context(study, shares.threads),
+                context,
                 folder,
                 shares,
                 gpu_families,
@@ -183,7 +189,12 @@ def _tune(
     return session, interrupted
 
 
-def _worker_context(study: PreparedStudy, threads: int) -> WorkerContext:
+def _worker_context(study: PreparedStudy, shares: Shares, models: Mapping[str, ModelClass]) -> WorkerContext:
+    groups = {
+        name: shares.group(uses_gpu=model.uses_gpu)
+        for name, model in models.items()
+        if shares.workers > 1 and model.distribution is not None
+    }
     return WorkerContext(
         folds=tuple(FoldRows(fold.schema, fold.train, fold.valid) for fold in study.data.folds),
         task=study.header.task,
@@ -191,13 +202,18 @@ def _worker_context(study: PreparedStudy, threads: int) -> WorkerContext:
         study_folder=study.folder.root,
         stop_file=study.folder.stop_file,
         model_files={family.name: family.file for family in study.header.families},
-        threads=threads,
+        threads=shares.threads,
+        groups=groups,
     )
 
 
-def _headline(study: PreparedStudy, dashboard_url: str | None, shares: Shares) -> Sequence[str]:
+def _headline(
+    study: PreparedStudy, dashboard_url: str | None, shares: Shares, context: WorkerContext
+) -> Sequence[str]:
     header, fold = study.header, study.data.folds[0]
     share = f"{shares.cpus:g} CPU" + (f" + {shares.gpus:.3g} GPU" if shares.gpus else "")
+    if shares.workers > 1:
+        share = f"{shares.workers} workers of {share}"
     reason = f" ({shares.gpu_reason})" if shares.gpu_reason else ""
     lines = [
         f"Study {header.config.name}: {header.task} of {header.config.data.target}, "
@@ -205,6 +221,16 @@ def _headline(study: PreparedStudy, dashboard_url: str | None, shares: Shares) -
         f"Rows: {len(fold.train)} train, {len(fold.valid)} valid, {len(fold.test)} test"
         + (f", {len(study.data.folds)} folds" if len(study.data.folds) > 1 else ""),
         f"{shares.max_concurrent} trials at once, {share} each{reason}; results in {study.folder.root}",
+        *_lone_families(study, shares, context),
         *study.data.notes,
     ]
     return [*lines, f"Ray dashboard: {dashboard_url}"] if dashboard_url else lines
+
+
+def _lone_families(study: PreparedStudy, shares: Shares, context: WorkerContext) -> Sequence[str]:
+    """Who is trained by one worker although several were asked for."""
+    lone = [family.name for family in study.header.families if family.name not in context.groups]
+    if shares.workers == 1 or not lone:
+        return ()
+    names = ", ".join(lone)
+    return (f"One worker with {shares.cpus_alone:g} CPU trains {names}: they cannot be distributed.",)
