@@ -97,3 +97,37 @@ def test_the_memory_of_the_smallest_gpu_is_what_its_driver_tells(
     assert smallest_gpu_gib() == 15.0
     driver.write_text("#!/bin/sh\necho No devices were found\nexit 6\n")
     assert smallest_gpu_gib() is None
+
+
+def test_more_trials_run_at_once_as_nodes_join_and_fewer_as_they_leave() -> None:
+    first, second = Node(cpus=4, gpus=1), Node(cpus=8, gpus=2)
+    shares = planned(first)
+    grown = shares.on([first, second])
+    assert (shares.max_concurrent, shares.gpu_slots) == (4, 4)
+    assert (grown.max_concurrent, grown.gpu_slots) == (12, 12)
+    assert (grown.cpus, grown.gpus) == (shares.cpus, shares.gpus), "workers can be used again"
+    assert grown.on([first]).max_concurrent == 4
+
+
+def test_trials_at_once_that_were_asked_for_stay_whatever_the_nodes() -> None:
+    shares = planned(Node(cpus=4), max_concurrent=6)
+    assert shares.on([Node(cpus=4), Node(cpus=8)]).max_concurrent == 6
+    assert shares.on([]).max_concurrent == 6
+
+
+def test_gpu_families_alone_are_bound_by_the_gpus_as_the_cluster_grows() -> None:
+    shares = planned(Node(cpus=16, gpus=1), only_gpu=True)
+    assert shares.max_concurrent == 4
+    assert shares.on([Node(cpus=16, gpus=1), Node(cpus=16)]).max_concurrent == 4
+    assert shares.on([Node(cpus=16, gpus=1), Node(cpus=16, gpus=1)]).max_concurrent == 8
+
+
+def test_a_cluster_without_cpus_is_planned_for_the_node_that_the_first_trial_asks_for() -> None:
+    empty = Node(cpus=0)
+    shares = planned(empty)
+    assert (shares.cpus, shares.gpus, shares.max_concurrent) == (1, 0, 1)
+    assert shares.on([empty]).max_concurrent == 1
+    assert shares.on([empty, Node(cpus=4)]).max_concurrent == 4
+    given = planned(empty, cpus_per_trial=2, gpus_per_trial=0.5, max_concurrent=6)
+    assert (given.cpus, given.gpus, given.max_concurrent) == (2, 0.5, 6)
+    assert given.on([empty, Node(cpus=4, gpus=1)]).gpu_slots == 2

@@ -226,13 +226,13 @@ class GpuPool:
             self._gpus.append(HeldGpu(group, node))
 
     def _follow_cluster(self) -> None:
-        """Hold or ask for as many GPUs as there are."""
+        """Hold or ask for as many GPUs as there are; where there is none, for the one that a node may bring."""
         nodes = {node["NodeID"]: node["Resources"] for node in ray.nodes() if node["Alive"]}
         for gpu in [gpu for gpu in self._gpus if gpu.node not in nodes]:
             self._gpus.remove(gpu)
             remove_placement_group(gpu.group)
         there = sum(int(resources.get("GPU", 0)) for resources in nodes.values())
-        missing = there - len(self._gpus) - len(self._pending)
+        missing = max(1, there) - len(self._gpus) - len(self._pending)
         for _ in range(missing):
             group = placement_group([{"GPU": 1}])
             self._pending[group.ready()] = group
