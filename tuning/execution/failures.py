@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from ray.air.execution._internal import RayActorManager
@@ -9,6 +10,9 @@ from ray.exceptions import OutOfMemoryError, RayActorError, RayError, RayTaskErr
 
 from tuning.execution.gpu_memory import GpuMemoryError
 from tuning.execution.training import WorkersLostError
+
+
+_ENDED_FOR_MEMORY = "due to the node running low on memory"
 
 
 class WorkerManager(RayActorManager):  # type: ignore[misc]
@@ -31,7 +35,7 @@ def _death(error: RayError) -> RayActorError:
 def is_worker_death(error: Exception) -> bool:
     """Whether the worker's process ended, or one of several, rather than raised."""
     cause = error.cause if isinstance(error, RayTaskError) else error
-    return isinstance(cause, RayActorError | WorkersLostError)
+    return isinstance(cause, RayActorError | OutOfMemoryError | WorkersLostError)
 
 
 def gpu_memory_error(error: Exception) -> GpuMemoryError | None:
@@ -47,9 +51,9 @@ def describe(error: Exception, max_concurrent: int) -> str:
         error: what Tune was told.
         max_concurrent: trials at once.
     """
-    if isinstance(error.__cause__, OutOfMemoryError):
+    if _ENDED_FOR_MEMORY in str(error):
         return (
-            f"its node ran out of memory, so Ray ended its worker ({_memory(str(error.__cause__))}); "
+            f"its node ran out of memory, so Ray ended its worker ({_kill_reason(str(error))}); "
             f"lower resources.max_concurrent, which is {max_concurrent}"
         )
     if is_worker_death(error):
@@ -57,7 +61,7 @@ def describe(error: Exception, max_concurrent: int) -> str:
     return str(error.cause if isinstance(error, RayTaskError) else error)
 
 
-def _memory(text: str) -> str:
-    """Ray's own numbers: the line that says how much was used of what."""
-    lines = (line.strip() for line in text.splitlines())
-    return next((line for line in lines if line.startswith("OOM kill reason:")), "no numbers given")
+def _kill_reason(text: str) -> str:
+    """Ray's own numbers: how much of the node's memory was used, and from where on it ends workers."""
+    found = re.search(r"[^\n]*OOM kill reason: ([^\n]*)", text)
+    return "it gave no numbers" if found is None else found[1].strip().rstrip(".")

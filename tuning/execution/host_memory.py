@@ -63,7 +63,7 @@ def plan_within_memory(
         return Fit(_alone(shares), (_too_large(nodes, needed_gib),))
     if concurrent <= fitting:
         return Fit(replace(shares, memory_gib=needed_gib))
-    sentence = f"a trial is expected to take {needed_gib:.2g} GiB of memory, {_nodes(nodes)}"
+    sentence = _expected(nodes, needed_gib)
     if config.max_concurrent is not None:
         raise InputError(
             f"resources.max_concurrent: {sentence}, so {fitting} fit at once, not {config.max_concurrent}; "
@@ -90,9 +90,10 @@ def _alone(shares: Shares) -> Shares:
 
 
 def _too_large(nodes: Sequence[Node], needed_gib: float) -> str:
-    return f"One trial at once: it is expected to take {needed_gib:.2g} GiB of memory, {_nodes(nodes)}."
+    return f"One trial at once: {_expected(nodes, needed_gib)}."
 
 
-def _nodes(nodes: Sequence[Node]) -> str:
-    most = max(node.memory_gib for node in nodes if node.memory_gib is not None)
-    return f"{'the node has' if len(nodes) == 1 else 'the largest node has'} {most:.2g} GiB"
+def _expected(nodes: Sequence[Node], needed_gib: float) -> str:
+    least_gib = min(node.memory_gib for node in nodes if node.memory_gib is not None)
+    node = "node" if len(nodes) == 1 else "smallest node"
+    return f"a trial is expected to take {needed_gib:.2g} GiB of memory, the {node} has {least_gib:.2g} GiB"

@@ -1,0 +1,63 @@
+"""A node without enough memory: what is planned for it, and what becomes of workers that Ray ends for it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import ray
+
+from tests.integration.command import ABALONE, PROBE
+from tuning import Study
+from tuning.errors import InputError
+
+GIB = 2**30
+
+
+@contextmanager
+def cluster(**options: Any) -> Iterator[None]:
+    ray.init(
+        address="local", include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR, **options
+    )
+    yield
+    ray.shutdown()
+
+
+def probes(folder: Path, **settings: Any) -> Study:
+    return Study(
+        "memory", data=ABALONE, target="rings", models=[str(PROBE)], trials=3, storage=folder, pruner="none",
+        **settings,
+    )  # fmt: skip
+
+
+def test_no_more_trials_at_once_than_the_node_has_memory_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with cluster(num_cpus=8, _memory=1.2 * GIB):
+        with pytest.raises(
+            InputError, match=r"resources\.max_concurrent: .* 2 fit at once, not 8; lower it to 2"
+        ):
+            probes(tmp_path / "given", max_concurrent=8, quiet=True).run()
+        board = probes(tmp_path / "free").run().leaderboard()
+        assert ray.available_resources()["memory"] == 1.2 * GIB, "all is given back"
+    said = capsys.readouterr().err
+    assert "2 trials at once, 4 CPU each" in said
+    assert "2 trials at once instead of 8: a trial is expected to take 0.5 GiB of memory" in said
+    assert (board["status"] == "completed").all()
+
+
+def test_a_worker_that_ray_ends_for_memory_fails_its_trial_and_not_the_study(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RAY_memory_usage_threshold", "0.001")  # every node is above it
+    monkeypatch.setenv("RAY_memory_monitor_refresh_ms", "100")
+    with cluster(num_cpus=1):
+        study = probes(tmp_path, quiet=True, spaces={"probe": {"unit_seconds": 5.0}}).run()
+    for error in study.leaderboard()["error"]:
+        assert error.startswith("its node ran out of memory, so Ray ended its worker (Memory usage ")
+        assert error.endswith("; lower resources.max_concurrent, which is 1")
+    assert not study.audit()
