@@ -11,7 +11,6 @@ from ray.exceptions import OutOfMemoryError, RayActorError, RayError, RayTaskErr
 from tuning.execution.gpu_memory import GpuMemoryError
 from tuning.execution.training import WorkersLostError
 
-
 _ENDED_FOR_MEMORY = "due to the node running low on memory"
 
 
