@@ -7,6 +7,7 @@ import re
 from importlib.metadata import version
 from typing import Any
 
+import kubernetes_validate
 import pytest
 import yaml
 from ray.autoscaler._private.kuberay.autoscaling_config import _derive_autoscaling_config_from_ray_cr
@@ -66,6 +67,31 @@ def test_the_autoscaler_refuses_a_group_without_a_size() -> None:
     del broken["spec"]["workerGroupSpecs"][0]["template"]["spec"]["containers"][0]["resources"]
     with pytest.raises(ValueError, match="CPU"):
         _derive_autoscaling_config_from_ray_cr(broken)
+
+
+def _check_object(manifest: dict[str, Any]) -> None:
+    """Check against the schema of Kubernetes, by which a key that it does not know is an error."""
+    kubernetes_validate.validate(manifest, kubernetes_validate.latest_version(), strict=True)
+
+
+def _pod(group: dict[str, Any]) -> dict[str, Any]:
+    """The pod that the operator makes of a group."""
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "pod"}, "spec": group["template"]["spec"]}
+
+
+@pytest.mark.parametrize("file", ["cluster.yaml", "job.yaml"])
+def test_kubernetes_takes_the_pods_and_the_volume(file: str) -> None:
+    for group in _groups(_cluster(file)):
+        _check_object(_pod(group))
+    if file == "cluster.yaml":
+        _check_object(_objects(file)["PersistentVolumeClaim"])
+
+
+def test_kubernetes_refuses_a_pod_with_a_misspelt_key() -> None:
+    group = copy.deepcopy(_groups(_cluster("cluster.yaml"))[1])
+    group["template"]["spec"]["toleration"] = group["template"]["spec"].pop("tolerations")
+    with pytest.raises(kubernetes_validate.ValidationError, match="toleration"):
+        _check_object(_pod(group))
 
 
 @pytest.mark.parametrize("file", ["cluster.yaml", "job.yaml"])

@@ -38,8 +38,12 @@ STOP_WAIT_S = 300
 # Ray lets these override whatever address its client is given.
 _ADDRESS_VARIABLES = ("RAY_API_SERVER_ADDRESS", "RAY_ADDRESS")
 _DEFAULT_ADDRESS = "http://127.0.0.1:8265"
-# They tell that authentication is on, and each upload.
-_TALKATIVE = (maybe_enable_token_auth_if_token_available.__module__, SubmissionClient.__module__)
+# They tell that authentication is on, of each upload, and of each log that ends.
+_TALKATIVE = (
+    maybe_enable_token_auth_if_token_available.__module__,
+    SubmissionClient.__module__,
+    JobSubmissionClient.__module__,
+)
 _ANSWER_S = 10.0
 _POLL_S = 0.5
 _STUDY, _STORAGE = "tuning_study", "tuning_storage"
