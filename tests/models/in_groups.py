@@ -16,7 +16,8 @@ import numpy.typing as npt
 
 from models import ALONE, Distribution, ModelClass, Task, WorkerGroup, load_family
 from models.errors import ModelError
-from tests.models.cases import Problem, make_problem
+from tests.models.cases import Inputs, Problem, make_problem, make_sequence_problem
+from tests.models.series_cases import make_forecasting_problem
 
 TIMEOUT_S = 120.0
 
@@ -31,6 +32,7 @@ class Job:
         task: of the problem.
         rows: training rows of the problem.
         weighted: the training rows have weights.
+        inputs: what the rows are.
         seed: of the model.
     """
 
@@ -40,10 +42,15 @@ class Job:
     task: Task = Task.REGRESSION
     rows: int = 240
     weighted: bool = False
+    inputs: Inputs = Inputs.FEATURES
     seed: int = 0
 
     @property
     def problem(self) -> Problem:
+        if self.task is Task.FORECASTING:
+            return make_forecasting_problem()
+        if self.inputs is not Inputs.FEATURES:
+            return make_sequence_problem(self.task, self.inputs, n_train=self.rows)
         problem = make_problem(self.task, n_train=self.rows)
         if not self.weighted:
             return problem

@@ -12,7 +12,7 @@ import yaml
 
 from models import Distribution, Task, WorkerGroup, load_family
 from models.errors import ModelError
-from tests.models.cases import default_config
+from tests.models.cases import Inputs, default_config
 from tests.models.in_groups import Job, Trained, Workers, train
 
 ROOT = Path(__file__).parents[2]
@@ -76,6 +76,26 @@ def test_the_gradient_is_clipped_after_it_was_averaged(torch_workers: Workers) -
 
 def test_dropout_differs_between_the_processes_and_the_network_does_not(torch_workers: Workers) -> None:
     first, second = torch_workers.train(Job("dual_path", config_of("dual_path", batch_size=16)))
+    assert first.error == second.error == ""
+    for ours, theirs in zip(first.outputs, second.outputs, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize(
+    ("family", "task", "inputs"),
+    [
+        ("lstm", Task.FORECASTING, Inputs.FEATURES),
+        ("tcn", Task.FORECASTING, Inputs.FEATURES),
+        ("transformer", Task.FORECASTING, Inputs.FEATURES),
+        ("cnn_lstm", Task.BINARY, Inputs.STEPS),
+        ("cnn_lstm", Task.MULTICLASS, Inputs.CHARACTERS),
+    ],
+)
+def test_every_network_trains_in_a_group(
+    torch_workers: Workers, family: str, task: Task, inputs: Inputs
+) -> None:
+    config = config_of(family, batch_size=16, epochs=2)
+    first, second = torch_workers.train(Job(family, config, units=2, task=task, inputs=inputs))
     assert first.error == second.error == ""
     for ours, theirs in zip(first.outputs, second.outputs, strict=True):
         np.testing.assert_array_equal(ours, theirs)
