@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,8 @@ import ray
 from tests.integration.command import ABALONE, PROBE
 from tuning import Study
 from tuning.errors import InputError
+from tuning.progress import NullView
+from tuning.study._run import run_study
 
 GIB = 2**30
 
@@ -23,8 +25,10 @@ def cluster(**options: Any) -> Iterator[None]:
     ray.init(
         address="local", include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR, **options
     )
-    yield
-    ray.shutdown()
+    try:
+        yield
+    finally:
+        ray.shutdown()
 
 
 def probes(folder: Path, **settings: Any) -> Study:
@@ -34,20 +38,27 @@ def probes(folder: Path, **settings: Any) -> Study:
     )  # fmt: skip
 
 
-def test_no_more_trials_at_once_than_the_node_has_memory_for(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+class Said(NullView):
+    """Keeps what a run says at its start."""
+
+    lines: Sequence[str] = ()
+
+    def start(self, headline: Sequence[str]) -> None:
+        self.lines = tuple(headline)
+
+
+def test_no_more_trials_at_once_than_the_node_has_memory_for(tmp_path: Path) -> None:
+    said = Said()
     with cluster(num_cpus=8, _memory=1.2 * GIB):
         with pytest.raises(
             InputError, match=r"resources\.max_concurrent: .* 2 fit at once, not 8; lower it to 2"
         ):
             probes(tmp_path / "given", max_concurrent=8, quiet=True).run()
-        board = probes(tmp_path / "free").run().leaderboard()
+        outcome = run_study(probes(tmp_path / "free")._set_up(), said)
         assert ray.available_resources()["memory"] == 1.2 * GIB, "all is given back"
-    said = capsys.readouterr().err
-    assert "2 trials at once, 4 CPU each" in said
-    assert "2 trials at once instead of 8: a trial is expected to take 0.5 GiB of memory" in said
-    assert (board["status"] == "completed").all()
+    assert any(line.startswith("2 trials at once, 4 CPU each") for line in said.lines)
+    assert "instead of 8: a trial is expected to take 0.5 GiB of memory, the node has 1.2" in said.lines[-1]
+    assert {row.status for row in outcome.leaderboard.rows} == {"completed"}
 
 
 def test_a_worker_that_ray_ends_for_memory_fails_its_trial_and_not_the_study(
