@@ -15,9 +15,9 @@ from models._torch_rows import as_tensor
 
 
 class GroupProbeParams(AdamParams):
-    """`fault` is what the last worker does in its third epoch."""
+    """`fault` is what the last worker does in its third epoch: the first time, and the second."""
 
-    fault: Literal["none", "raise", "kill_once"] = "none"
+    fault: Literal["none", "kill_then_raise"] = "none"
     marker: str = ""
 
 
@@ -39,9 +39,10 @@ class GroupProbe(TorchModel[GroupProbeParams]):
         super()._advance(train)
 
     def _misbehave(self) -> None:
-        if self.params.fault == "raise":
-            raise ValueError("the probe was told to raise")
+        if self.params.fault == "none":
+            return
         marker = Path(self.params.marker)
-        if self.params.fault == "kill_once" and not marker.exists():
-            marker.touch()
-            os.kill(os.getpid(), signal.SIGKILL)
+        if marker.exists():
+            raise ValueError("the probe was told to raise")
+        marker.touch()
+        os.kill(os.getpid(), signal.SIGKILL)

@@ -101,25 +101,19 @@ def test_a_killed_driver_loses_nothing(
 
 
 @pytest.mark.timeout(400)
-def test_a_worker_that_dies_costs_the_trial_its_last_steps(
+def test_a_trial_survives_its_worker_and_an_error_in_one_worker_ends_it(
     storage: Path, ray_address: str, together: dict[str, TrialRecord], tmp_path: Path
 ) -> None:
-    faults = ["--set", "spaces.group_probe.fault=kill_once"]
+    faults = ["--set", "spaces.group_probe.fault=kill_then_raise"]
     faults += ["--set", f"spaces.group_probe.marker={tmp_path / 'killed'}", "--trials", "1"]
-    finished(*run_arguments("worker", storage, ray_address, *faults))
-    (record,) = records("worker", storage).values()
+    assert tuning(*run_arguments("faulty", storage, ray_address, *faults)).returncode == 1
+    (record,) = records("faulty", storage).values()
     assert (tmp_path / "killed").exists()
-    assert record.attempts == 2
-    assert dict(record.values) == pytest.approx(dict(together["group_probe-0000"].values), rel=TOLERANCE)
-
-
-@pytest.mark.timeout(400)
-def test_an_error_in_one_worker_ends_the_trial_and_not_the_study(storage: Path, ray_address: str) -> None:
-    raises = ["--set", "spaces.group_probe.fault=raise", "--trials", "1"]
-    assert tuning(*run_arguments("raises", storage, ray_address, *raises)).returncode == 1
-    (record,) = records("raises", storage).values()
-    assert record.status == "failed"
+    assert (record.status, record.attempts) == ("failed", 2)
     assert "the probe was told to raise" in str(record.error)
+    undisturbed = together["group_probe-0000"].values
+    assert record.values == pytest.approx({step: undisturbed[step] for step in record.values}, rel=TOLERANCE)
+    assert record.values
 
 
 def refit(name: str, storage: Path, workers: int, *more: str | Path) -> dict[str, Any]:
@@ -129,7 +123,7 @@ def refit(name: str, storage: Path, workers: int, *more: str | Path) -> dict[str
 
 
 @pytest.mark.timeout(400)
-def test_a_final_fit_by_two_workers_is_that_of_one_with_twice_the_batch(
+def test_a_final_fit_by_two_workers_is_that_of_one_and_a_kill_leaves_it(
     storage: Path,
     together: dict[str, TrialRecord],
     alone: dict[str, TrialRecord],
@@ -145,25 +139,20 @@ def test_a_final_fit_by_two_workers_is_that_of_one_with_twice_the_batch(
     assert described["test"]["rmse"] == pytest.approx(best["test"], rel=0.1)
     assert leaderboard("together", storage) == before
     predicted = tmp_path / "predicted.csv"
-    done = finished("predict", "together", ABALONE, "-o", predicted, "--model", "refit", "--storage", storage)
-    assert f"the final fit of {described['trial']}" in done.stderr
-    rings = pd.read_csv(ABALONE)["rings"]
-    errors = pd.read_csv(predicted)["prediction"] - rings
+    words = ["-o", predicted, "--model", "refit", "--storage", storage]
+    assert f"the final fit of {described['trial']}" in finished("predict", "together", ABALONE, *words).stderr
+    errors = pd.read_csv(predicted)["prediction"] - pd.read_csv(ABALONE)["rings"]
     assert float((errors**2).mean() ** 0.5) == pytest.approx(described["test"]["rmse"], rel=0.1)
+    kill_refit("together", storage)
+    assert json.loads((storage / "together" / "refit" / "bundle.json").read_text()) == described
+    assert tuning("audit", "together", "--storage", storage).returncode == 0
 
 
-@pytest.mark.timeout(400)
-def test_a_final_fit_that_is_killed_leaves_the_one_before(
-    storage: Path, ray_address: str, alone: dict[str, TrialRecord]
-) -> None:
-    folder = storage / "alone"
-    described = refit("alone", storage, 1, "--on", "all")
-    assert (described["trained_on"], described["rows"], described["test"]) == ("all", 4177, None)
-    process = subprocess.Popen(command("refit", "alone", "--storage", storage, "--workers", "2"))
-    while not (folder / ".refit.draft").exists():
+def kill_refit(name: str, storage: Path) -> None:
+    """Begin a final fit on all rows, and kill it while it trains."""
+    process = subprocess.Popen(command("refit", name, "--storage", storage, "--on", "all"))
+    while not (storage / name / ".refit.draft").exists():
         assert process.poll() is None
         time.sleep(0.01)
     process.kill()
     process.wait()
-    assert json.loads((folder / "refit" / "bundle.json").read_text()) == described
-    assert tuning("audit", "alone", "--storage", storage).returncode == 0
