@@ -52,6 +52,7 @@ def refused(
         (("jobs", "--address", NOWHERE), f"no Ray dashboard answers at {NOWHERE}"),
         (("logs", "a", "--address", "ray://head:10001"), "'ray://head:10001' is not the URL"),
         (("stop", "a", "--address", "no host"), "'no host' is not the URL"),
+        ((*STUDY, "--workers-per-trial", "0"), "--workers-per-trial: "),
         (("await", "--gpus", "2", "--within", "soon"), "--within: "),
     ],
 )  # fmt: skip

@@ -18,6 +18,7 @@ from tuning.cli._options import (
     CpusPerTrial,
     GpusPerTrial,
     MaxConcurrent,
+    WorkersPerTrial,
     given,
     number_or_text,
 )
@@ -37,6 +38,7 @@ _RESUMABLE = {
     "resources.max_concurrent": "--max-concurrent",
     "resources.cpus_per_trial": "--cpus-per-trial",
     "resources.gpus_per_trial": "--gpus-per-trial",
+    "resources.workers_per_trial": "--workers-per-trial",
 }
 
 
@@ -142,6 +144,7 @@ def submit(
     max_concurrent: MaxConcurrent = None,
     cpus_per_trial: CpusPerTrial = None,
     gpus_per_trial: GpusPerTrial = None,
+    workers_per_trial: WorkersPerTrial = None,
     settings: Annotated[
         list[str] | None,
         typer.Option(
@@ -181,6 +184,7 @@ def submit(
             "resources.max_concurrent": max_concurrent,
             "resources.cpus_per_trial": cpus_per_trial,
             "resources.gpus_per_trial": number_or_text(gpus_per_trial),
+            "resources.workers_per_trial": workers_per_trial,
         }
     )
     runtime_env = _runtime_env(env or [], install=install)
