@@ -226,7 +226,7 @@ class GpuPool:
             self._gpus.append(HeldGpu(group, node))
 
     def _follow_cluster(self) -> None:
-        """Hold or ask for as many GPUs as there are; where there is none, for the one that a node may bring."""
+        """Hold or ask for as many GPUs as there are; where none is, for the one that a node may bring."""
         nodes = {node["NodeID"]: node["Resources"] for node in ray.nodes() if node["Alive"]}
         for gpu in [gpu for gpu in self._gpus if gpu.node not in nodes]:
             self._gpus.remove(gpu)
