@@ -1,4 +1,4 @@
-"""Whole studies on two GPUs that Ray is told of: neither gets more trials than the other while it has room."""
+"""Whole studies on two GPUs that Ray is told of: neither gets more trials than the other that has room."""
 
 from __future__ import annotations
 
