@@ -12,6 +12,7 @@ import pytest
 import ray
 
 from tests.integration.command import ABALONE, PROBE
+from tests.integration.placed import free, wait_until
 from tuning import Study
 from tuning.errors import InputError
 from tuning.progress import NullView
@@ -49,13 +50,13 @@ class Said(NullView):
 
 def test_no_more_trials_at_once_than_the_node_has_memory_for(tmp_path: Path) -> None:
     said = Said()
-    with cluster(num_cpus=8, _memory=1.2 * GIB):
+    with cluster(num_cpus=8, _memory=1.25 * GIB):
         with pytest.raises(
             InputError, match=r"resources\.max_concurrent: .* 2 fit at once, not 8; lower it to 2"
         ):
             probes(tmp_path / "given", max_concurrent=8, quiet=True).run()
         outcome = run_study(probes(tmp_path / "free")._set_up(), said)
-        assert ray.available_resources()["memory"] == 1.2 * GIB, "all is given back"
+        wait_until(lambda: free("memory") == 1.25 * GIB)
     assert any(line.startswith("2 trials at once, 4 CPU each") for line in said.lines)
     assert "instead of 8: a trial is expected to take 0.5 GiB of memory, the node has 1.2" in said.lines[-1]
     assert {row.status for row in outcome.leaderboard.rows} == {"completed"}
