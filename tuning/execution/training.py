@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import ray.train
-from ray.train.v2._internal.exceptions import UserExceptionWithTraceback
+from ray.exceptions import RayError
+from ray.train.v2._internal.exceptions import RayTrainError
 from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
 
 from models import Distribution, WorkerGroup
@@ -148,14 +149,14 @@ def own_device() -> str:
 def _explain(error: ray.train.WorkerGroupError) -> WorkersLostError | WorkerFailedError:
     """A worker that died takes its peers along, which complain of a lost connection."""
     failures = error.worker_failures
-    raised = [each for each in failures.values() if isinstance(each, UserExceptionWithTraceback)]
-    own = [str(each) for each in raised if not _is_about_a_peer(str(each))]
-    if own and len(raised) == len(failures):
-        return WorkerFailedError(own[0])
-    ranks = ", ".join(str(rank) for rank in sorted(failures))
-    return WorkersLostError(f"worker {ranks} of the trial ended unexpectedly.")
+    lost = [rank for rank, each in failures.items() if isinstance(each, RayTrainError | RayError)]
+    own = [rank for rank, each in failures.items() if rank not in lost and not _is_about_a_peer(each)]
+    if own and not lost:
+        return WorkerFailedError(str(error))
+    ranks = ", ".join(str(rank) for rank in sorted(lost or failures))
+    return WorkersLostError(f"of the trial's workers, number {ranks} ended unexpectedly")
 
 
-def _is_about_a_peer(trace: str) -> bool:
-    last = trace.strip().splitlines()[-1].casefold() if trace.strip() else ""
-    return any(sign in last for sign in _PEER_LOST)
+def _is_about_a_peer(error: Exception) -> bool:
+    text = str(error).casefold()
+    return any(sign in text for sign in _PEER_LOST)
