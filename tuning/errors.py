@@ -10,6 +10,7 @@ __all__ = [
     "ExecutionError",
     "InputError",
     "RecordError",
+    "StorageError",
     "StudyFailedError",
     "TuningError",
 ]
@@ -37,3 +38,7 @@ class StudyFailedError(TuningError):
 
 class ExecutionError(TuningError):
     """Running the trials broke off; the record holds what was reported."""
+
+
+class StorageError(ExecutionError):
+    """The object store does not do what it is asked, after several tries."""

@@ -82,7 +82,7 @@ def _free_name(raw: Mapping[str, Any]) -> str:
     stem = name_stem(raw)
     storage = raw.get("storage")
     folder = storage.get("folder") if isinstance(storage, Mapping) else None
-    taken = set(study_names(Path(str(folder or DEFAULT_STORAGE))))
+    taken = set(study_names(str(folder or DEFAULT_STORAGE)))
     return next(name for number in itertools.count(1) if (name := f"{stem}-{number}") not in taken)
 
 

@@ -23,6 +23,7 @@ from tuning.config.explain import closest, full_stop
 from tuning.errors import ConfigError, InputError, RecordError
 from tuning.leaderboard.number import format_number
 from tuning.session import study_names
+from tuning.storage import open_place
 from tuning.versions import LIBRARIES
 
 if TYPE_CHECKING:
@@ -90,16 +91,15 @@ def list_studies(storage: Storage = DEFAULT_STORAGE) -> None:
     Console(width=None if Console().is_terminal else 160).print(table)
 
 
-def _describe_study(storage: Path, name: str) -> tuple[str, ...]:
+def _describe_study(storage: str, name: str) -> tuple[str, ...]:
     """Task, metric, models, trials, best score, state and time of creation."""
-    from tuning.store import is_driven
     from tuning.study import read_header
 
     header, folder = read_header(storage, name)
     board = _read_board(header, folder)
     families = ", ".join(family.name for family in header.families)
     best = "-" if board.best is None else format_number(board.best.valid)
-    state = "running" if is_driven(folder.root) else "at rest"
+    state = "running" if folder.is_driven() else "at rest"
     return header.task, header.metric, families, str(len(board.rows)), best, state, header.created_at
 
 
@@ -171,8 +171,11 @@ def _gpus() -> str:
     return ", ".join(names) or "none: networks and boosters train on the CPU"
 
 
-def _describe_storage(storage: Path) -> str:
-    whole = storage.absolute()
+def _describe_storage(storage: str) -> str:
+    opened = open_place(storage)
+    if not isinstance(opened, Path):
+        return f"{opened}: {len(study_names(storage))} studies"
+    whole = opened.absolute()
     place = next(path for path in (whole, *whole.parents) if path.exists())
     writable = "writable" if os.access(place, os.W_OK) else "NOT writable"
     free_gb = shutil.disk_usage(place).free / 1e9

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-DEFAULT_STORAGE = Path("studies")
+DEFAULT_STORAGE = "studies"
 PLACE_PANEL = "Where and with what"
 
 Storage = Annotated[
-    Path, typer.Option("--storage", metavar="DIR", help="Folder that holds the study folders.")
+    str,
+    typer.Option(
+        "--storage",
+        metavar="DIR|URI",
+        help="Folder that holds the study folders, or their place in an object store (s3://BUCKET/FOLDER).",
+    ),
 ]
 StudyName = Annotated[str, typer.Argument(metavar="NAME", help="The study; 'tuning list' shows them.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -33,6 +34,7 @@ from tuning.cli._options import (
 from tuning.config import set_entry
 from tuning.errors import StudyFailedError
 from tuning.session import StudyFolder
+from tuning.storage import is_uri, without_secrets
 from tuning.store import Status
 
 if TYPE_CHECKING:
@@ -124,8 +126,12 @@ def run(
         str | None, typer.Option(metavar="NAME", help="Name of the study.", rich_help_panel=PLACE_PANEL)
     ] = None,
     storage: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="Folder of the studies [studies].", rich_help_panel=PLACE_PANEL),
+        str | None,
+        typer.Option(
+            metavar="DIR|URI",
+            help="Folder of the studies, or their place in an object store: s3://BUCKET/FOLDER [studies].",
+            rich_help_panel=PLACE_PANEL,
+        ),
     ] = None,
     address: Address = None,
     max_concurrent: MaxConcurrent = None,
@@ -172,7 +178,7 @@ def run(
             "search.time_budget_s": time_budget,
             "search.seed": seed,
             "name": name,
-            "storage.folder": None if storage is None else str(storage),
+            "storage.folder": storage,
             "address": address,
             "resources.max_concurrent": max_concurrent,
             "resources.cpus_per_trial": cpus_per_trial,
@@ -186,7 +192,7 @@ def run(
     from tuning.progress import make_view
     from tuning.study import run_study, set_up
 
-    storage_folder = Path(config.storage.folder)
+    storage_folder = config.storage.folder
     with _resume_line(config.name, storage_folder):
         outcome = run_study(set_up(config), make_view(quiet=quiet))
     _conclude(outcome, config.name, storage_folder)
@@ -254,7 +260,7 @@ def resume(
 
 
 @contextmanager
-def _resume_line(name: str, storage: Path) -> Iterator[None]:
+def _resume_line(name: str, storage: str) -> Iterator[None]:
     """Name the way back also where a signal comes while nothing trains: at the start, at the end, twice."""
     before = signal.signal(signal.SIGTERM, _interrupt)
     try:
@@ -273,17 +279,21 @@ def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
     raise KeyboardInterrupt
 
 
-def _exit_interrupted(name: str, storage: Path) -> NoReturn:
+def _exit_interrupted(name: str, storage: str) -> NoReturn:
     line = f"tuning resume {name}{_storage_option(storage)}"
     typer.echo(f"\nInterrupted; nothing is lost. Go on with: {line}", err=True)
     raise typer.Exit(130)
 
 
-def _storage_option(storage: Path) -> str:
-    return "" if storage.resolve() == DEFAULT_STORAGE.resolve() else f" --storage {storage}"
+def _storage_option(storage: str) -> str:
+    """The option as it is to be typed again; a URI has `&` in it, and its credentials are left out."""
+    if is_uri(storage):
+        return f" --storage {shlex.quote(without_secrets(storage))}"
+    is_default = Path(storage).resolve() == Path(DEFAULT_STORAGE).resolve()
+    return "" if is_default else f" --storage {storage}"
 
 
-def _conclude(outcome: Outcome, name: str, storage: Path) -> None:
+def _conclude(outcome: Outcome, name: str, storage: str) -> None:
     """Print the leaderboard and what to type next; end with the exit code that fits."""
     from tuning.cli._look import print_leaderboard
 

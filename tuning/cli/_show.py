@@ -61,7 +61,7 @@ def show(
         _show_study(name, storage, output)
 
 
-def _show_study(name: str, storage: Path, output: ShowFormat) -> None:
+def _show_study(name: str, storage: str, output: ShowFormat) -> None:
     from tuning.session import StudyFolder
     from tuning.study import StudyFile
 
@@ -76,7 +76,7 @@ def _show_study(name: str, storage: Path, output: ShowFormat) -> None:
     )
 
 
-def _show_trial(name: str, storage: Path, trial: str, output: ShowFormat, figures: Path | None) -> None:
+def _show_trial(name: str, storage: str, trial: str, output: ShowFormat, figures: Path | None) -> None:
     from tuning.study import choose_trial, read_header, read_leaderboard
 
     header, folder = read_header(storage, name)
@@ -101,7 +101,8 @@ def _labels(header: StudyHeader, folder: StudyFolder, record: TrialRecord) -> Se
     if not header.task.is_classification:
         return ()
     try:
-        return read_classes(folder.transforms / "fold-0")
+        with folder.mirror.reading(folder.transforms) as transforms:
+            return read_classes(transforms / "fold-0")
     except CheckpointError:
         classes = [len(part["classes"]["f1"]) for part in record.details.values()]
         return range(max(classes, default=0))
@@ -114,6 +115,7 @@ def _draw(
     from tuning.trial import PREDICTIONS_NAME
 
     predictions = folder.trial(record.id) / PREDICTIONS_NAME
+    folder.mirror.pull(predictions)
     pictures = TrialPictures(record, header.metric, header.direction, labels, predictions)
     for path in draw_trial(pictures, figures):
         typer.echo(f"Wrote {path}", err=True)

@@ -125,7 +125,8 @@ class StorageConfig(_Section):
 
     Attributes:
         folder: folder that holds the study folders; relative to the working directory, also in a study
-            file.
+            file. Or the URI of their place in an object store, as `pyarrow` takes it: `s3://bucket/studies`;
+            `${NAME}` in it stands for an environment variable, and credentials are not kept with the study.
         url: database for the record (postgresql://, mysql://, sqlite://); None: a journal file in the
             study folder. `${NAME}` stands for an environment variable, read whenever the record is opened,
             which keeps a password out of the study's files.

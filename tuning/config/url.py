@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable
 
 from tuning.errors import ConfigError
 
@@ -29,17 +30,20 @@ def has_password(url: str) -> bool:
     return _PASSWORD.search(_VARIABLE.sub("", url).replace(":@", "@")) is not None
 
 
-def expand_variables(url: str, place: str = "storage.url") -> str:
+def expand_variables(
+    url: str, place: str = "storage.url", *, encode: Callable[[str], str] = lambda value: value
+) -> str:
     """The URL with the value of each environment variable that it names as `${NAME}`.
 
     Args:
         url: with or without such names.
         place: entry that it comes from, for messages.
+        encode: makes a value fit for the URL.
 
     Raises:
         ConfigError: the variable is not set.
     """
-    return _VARIABLE.sub(lambda match: _value(match[1], place), url)
+    return _VARIABLE.sub(lambda match: encode(_value(match[1], place)), url)
 
 
 def _value(name: str, place: str) -> str:

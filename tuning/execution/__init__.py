@@ -4,6 +4,7 @@ from tuning.execution.cluster import cluster_nodes, ray_cluster
 from tuning.execution.context import WorkerContext
 from tuning.execution.host_memory import plan_within_memory
 from tuning.execution.metrics import StudyMetrics
+from tuning.execution.probe import check_nodes
 from tuning.execution.refit import RefitJob, plan_refit, refit_on_workers
 from tuning.execution.runner import run_session
 from tuning.execution.shares import Shares
@@ -13,6 +14,7 @@ __all__ = [
     "Shares",
     "StudyMetrics",
     "WorkerContext",
+    "check_nodes",
     "cluster_nodes",
     "plan_refit",
     "plan_within_memory",

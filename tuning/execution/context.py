@@ -11,12 +11,14 @@ from pathlib import Path
 import ray
 
 from models import Task
-from tuning.errors import InputError
+from tuning.errors import InputError, StorageError
 from tuning.execution.training import GroupSize
 from tuning.families import load_model
 from tuning.metrics import get_metric
-from tuning.session import STUDY_FILE
+from tuning.session import StudyFolder
 from tuning.trial import ON_ITS_OWN, FoldRows, Peers, TrialLoop, TrialSpec
+
+logger = logging.getLogger(__name__)
 
 _LOGGED = ("tuning", "models")
 
@@ -29,8 +31,7 @@ class WorkerContext:
         folds: training and validation rows.
         task: kind of target.
         metric: name of the metric that is searched on.
-        study_folder: folder of the study, seen by every worker.
-        stop_file: exists when trials should write a checkpoint and end.
+        folder: of the study, seen by every worker; of a study in an object store, one on each machine.
         model_files: the study's families; the file of those that are not shipped.
         threads: CPU threads of a model that one process trains.
         groups: the workers of a trial, for families whose trials several train.
@@ -39,11 +40,23 @@ class WorkerContext:
     folds: tuple[FoldRows, ...]
     task: Task
     metric: str
-    study_folder: Path
-    stop_file: Path
+    folder: StudyFolder
     model_files: Mapping[str, Path | None]
     threads: int
     groups: Mapping[str, GroupSize] = field(default_factory=dict)
+
+    @property
+    def study_folder(self) -> Path:
+        return self.folder.root
+
+    def model_file(self, family: str) -> Path | None:
+        """The file of a family that is not shipped, brought to this machine."""
+        file = self.model_files[family]
+        if file is None:
+            return None
+        here = self.folder.models / file.name
+        self.folder.mirror.pull(here)
+        return here
 
 
 def build_loop(
@@ -58,36 +71,40 @@ def build_loop(
     """The loop of a trial, as this process is to run it."""
     return TrialLoop(
         spec,
-        load_model(spec.model, context.model_files[spec.model]),
+        load_model(spec.model, context.model_file(spec.model)),
         context.folds,
         get_metric(context.metric, context.task),
         context.study_folder,
         device=device,
         threads=threads,
-        should_stop=context.stop_file.exists,
+        should_stop=context.folder.mirror.watch(context.folder.stop_file),
         gpu_share=gpu_share,
         peers=peers,
+        mirror=context.folder.mirror,
     )
 
 
-def check_folder(folder: Path) -> None:
+def check_folder(folder: StudyFolder) -> None:
     """Refuse a study folder that this node does not see.
 
     Raises:
         InputError: it lies on another machine's disk.
     """
-    if not (folder / STUDY_FILE).is_file():
+    if not folder.exists():
         node = ray.util.get_node_ip_address()
         raise InputError(f"The node {node} does not see the study folder {folder}: put it on a shared disk.")
 
 
 @contextmanager
-def trial_log(folder: Path, spec: TrialSpec, *, is_wanted: bool = True) -> Iterator[None]:
+def trial_log(folder: StudyFolder, spec: TrialSpec, *, is_wanted: bool = True) -> Iterator[None]:
     """Send what the project logs during the block to the trial's own file, below the study folder."""
     if not is_wanted:
         yield
         return
-    handler = logging.FileHandler(folder / "trials" / spec.id / "log", delay=True)
+    path = folder.trial(spec.id) / "log"
+    if spec.attempt > 1:
+        folder.mirror.pull(path)
+    handler = logging.FileHandler(path, delay=True)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     for name in _LOGGED:
         logging.getLogger(name).addHandler(handler)
@@ -98,3 +115,14 @@ def trial_log(folder: Path, spec: TrialSpec, *, is_wanted: bool = True) -> Itera
         for name in _LOGGED:
             logging.getLogger(name).removeHandler(handler)
         handler.close()
+        _send_log(folder, path)
+
+
+def _send_log(folder: StudyFolder, path: Path) -> None:
+    """Keep the trial's log with the study; nothing depends on it, so a store that is away is no fault."""
+    try:
+        if path.exists():
+            folder.mirror.push(path)
+    except StorageError as error:
+        logger.warning("%s stays on this machine: %s", path, error)
+    folder.mirror.forget(path.parent)

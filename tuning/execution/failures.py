@@ -8,6 +8,7 @@ from typing import Any
 from ray.air.execution._internal import RayActorManager
 from ray.exceptions import OutOfMemoryError, RayActorError, RayError, RayTaskError
 
+from tuning.errors import StorageError
 from tuning.execution.gpu_memory import GpuMemoryError
 from tuning.execution.training import WorkersLostError
 
@@ -32,9 +33,9 @@ def _death(error: RayError) -> RayActorError:
 
 
 def is_worker_death(error: Exception) -> bool:
-    """Whether the worker's process ended, or one of several, rather than raised."""
+    """Whether the worker's process ended, one of several did, or its store was away: the trial can go on."""
     cause = error.cause if isinstance(error, RayTaskError) else error
-    return isinstance(cause, RayActorError | OutOfMemoryError | WorkersLostError)
+    return isinstance(cause, RayActorError | OutOfMemoryError | WorkersLostError | StorageError)
 
 
 def gpu_memory_error(error: Exception) -> GpuMemoryError | None:
@@ -55,6 +56,8 @@ def describe(error: Exception, max_concurrent: int) -> str:
             f"its node ran out of memory, so Ray ended its worker ({_kill_reason(str(error))}); "
             f"lower resources.max_concurrent, which is {max_concurrent}"
         )
+    if isinstance(cause := error.cause if isinstance(error, RayTaskError) else error, StorageError):
+        return str(cause)
     if is_worker_death(error):
         return "its worker died: " + " ".join(str(error).split("\n")[:3]).strip()
     return str(error.cause if isinstance(error, RayTaskError) else error)

@@ -53,7 +53,7 @@ def run_session(
     Returns:
         True when a signal stopped it.
     """
-    folder.stop_file.unlink(missing_ok=True)
+    folder.mirror.delete(folder.stop_file)
     capacity = Capacity(session, shares)
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
     with tempfile.TemporaryDirectory(prefix="tuning-") as scratch, _stop_on_signals(session) as stopped:
@@ -80,7 +80,7 @@ def run_session(
         )
         with study_controller(_placement(shares, capacity)):
             _fit(tuner)
-    folder.stop_file.unlink(missing_ok=True)
+    folder.mirror.delete(folder.stop_file)
     return stopped.is_set()
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import ray
 from ray import tune
 
+from tuning.errors import StorageError
 from tuning.execution.context import WorkerContext, build_loop, check_folder, trial_log
 from tuning.execution.gpu_memory import poisoned, reset_gpu_memory
 from tuning.execution.metrics import TrialMetrics
@@ -85,9 +86,9 @@ class StudyTrainable(tune.Trainable):  # type: ignore[misc]
         self._metrics.begin(spec.id)
         self._size = self._context.groups.get(spec.model)
         self._folder = self._context.study_folder / "trials" / spec.id
-        check_folder(self._context.study_folder)
+        check_folder(self._context.folder)
         self._folder.mkdir(parents=True, exist_ok=True)
-        self._log.enter_context(trial_log(self._context.study_folder, spec))
+        self._log.enter_context(trial_log(self._context.folder, spec))
         gpus = tuple(str(gpu) for gpu in ray.get_gpu_ids())
         device = "cuda" if gpus else "cpu"
         self._placement = Placement(ray.util.get_node_ip_address(), device, gpus)
@@ -99,7 +100,7 @@ class StudyTrainable(tune.Trainable):  # type: ignore[misc]
             if self._loop is None:
                 self._loop = self._make_loop()
             return self._loop.step()
-        except WorkersLostError:
+        except (WorkersLostError, StorageError):
             raise
         except Exception as error:
             trace = traceback.format_exc()
@@ -124,7 +125,7 @@ class StudyTrainable(tune.Trainable):  # type: ignore[misc]
 
     def _workers_for(self, size: GroupSize, shared: SharedContext) -> TrialWorkers:
         """The workers of the last trial, where they can run this one too."""
-        family = load_model(self._spec.model, self._context.model_files[self._spec.model])
+        family = load_model(self._spec.model, self._context.model_file(self._spec.model))
         if self._workers is not None and self._workers.can_run(family.distribution, size):
             return self._workers
         self._end_workers()

@@ -200,7 +200,7 @@ def _run_worker(config: dict[str, Any]) -> None:
     """What each worker does: trial after trial, as long as one is wanted."""
     job: _Job = config["job"]
     context: WorkerContext = ray.get(job.context.reference)
-    check_folder(context.study_folder)
+    check_folder(context.folder)
     group = own_group(job.distribution)
     node, gpus = ray.util.get_node_ip_address(), tuple(str(gpu) for gpu in ray.get_gpu_ids())
     ray.get(job.board.join.remote(group.rank, Placement(node, own_device(), gpus)))
@@ -208,7 +208,7 @@ def _run_worker(config: dict[str, Any]) -> None:
         spec: TrialSpec | None = ray.get(job.board.trial.remote(trial))
         if spec is None:
             return
-        with trial_log(context.study_folder, spec, is_wanted=group.rank == 0):
+        with trial_log(context.folder, spec, is_wanted=group.rank == 0):
             _run_trial(job, context, group, trial, spec)
         gc.collect()  # The network's replica is part of cycles, and its memory the next trial's.
         reset_gpu_memory()

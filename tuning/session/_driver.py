@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 
 from tuning.session._folder import StudyFolder, to_json, write_atomically
-from tuning.store import is_driven
 
 
 @dataclass(frozen=True)
@@ -34,16 +33,18 @@ class DriverPlace:
 def told_place(folder: StudyFolder, place: DriverPlace) -> Iterator[None]:
     """Let other processes read where the driver is, for the time of the block."""
     write_atomically(folder.driver_file, to_json(asdict(place)))
+    folder.mirror.push(folder.driver_file)
     try:
         yield
     finally:
-        folder.driver_file.unlink(missing_ok=True)
+        folder.mirror.delete(folder.driver_file)
 
 
 def read_place(folder: StudyFolder) -> DriverPlace | None:
     """Where the study is being run; None when it is not, whatever a killed driver left behind."""
-    if not is_driven(folder.root):
+    if not folder.is_driven():
         return None
+    folder.mirror.pull(folder.driver_file)
     try:
         return DriverPlace(**json.loads(folder.driver_file.read_text()))
     except (OSError, ValueError, TypeError):

@@ -5,23 +5,49 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from tuning.errors import InputError, RecordError
+from tuning.errors import InputError, RecordError, StorageError
+from tuning.storage import Mirror, ObjectMirror, Place, Remote, cache_folder, open_place
+from tuning.store import DriverLock, Lease, driver_lock, is_driven
 
 STUDY_FILE = "study.yaml"
 
 
 class StudyFolder:
-    """Paths below `<storage>/<name>/`."""
+    """Paths below `<storage>/<name>/`.
 
-    def __init__(self, storage: Path, name: str) -> None:
+    Travels between processes as its place: of a study in an object store, each works in a folder of its
+    own machine, and `mirror` keeps the two together.
+
+    Args:
+        storage: folder of the study folders, or the URI of their place in an object store.
+        name: the study.
+
+    Attributes:
+        storage: the place as it was given.
+        remote: the study in an object store, None where the folder is all there is.
+        mirror: called for what is written for other machines, and before what they wrote is read.
+    """
+
+    def __init__(self, storage: Place, name: str) -> None:
+        place = open_place(storage)
         self.name = name
-        self.root = (storage / name).resolve()
+        self.remote: Remote | None = None
+        self.mirror = Mirror()
+        self.storage: Place = storage
+        if isinstance(place, Remote):
+            self.remote = place / name
+            self.root = cache_folder(storage) / name
+            self.mirror = ObjectMirror(self.root, self.remote)
+        else:
+            self.root = (place / name).resolve()
+            self.storage = self.root.parent
         self.study_file = self.root / STUDY_FILE
         self.splits_file = self.root / "splits.parquet"
         self.leaderboard_json = self.root / "leaderboard.json"
@@ -33,9 +59,29 @@ class StudyFolder:
         self.best = self.root / "best"
         self.refit = self.root / "refit"
 
+    def __reduce__(self) -> tuple[type[StudyFolder], tuple[Place, str]]:
+        return StudyFolder, (self.storage, self.name)
+
+    def __str__(self) -> str:
+        """Where the study is, for the user."""
+        return str(self.root if self.remote is None else self.remote)
+
+    @property
+    def parent(self) -> str:
+        """Where the study and its siblings are, for the user."""
+        return str(self).removesuffix(f"/{self.name}")
+
     def exists(self) -> bool:
         """Whether a study was set up here; a folder that a kill left before that does not count."""
-        return self.study_file.is_file()
+        return self.study_file.is_file() if self.remote is None else self.remote.exists(STUDY_FILE)
+
+    def lock(self) -> DriverLock | Lease:
+        """What the process that runs the study holds."""
+        return driver_lock(self.root, self.remote)
+
+    def is_driven(self) -> bool:
+        """Whether some process runs the study now."""
+        return is_driven(self.root, self.remote)
 
     def create(self) -> None:
         """Make the folder.
@@ -53,6 +99,8 @@ class StudyFolder:
                 f"storage.folder: {self.root} cannot be written ({error.strerror}); "
                 "name another folder with --storage."
             ) from error
+        if self.remote is not None:
+            _check_store(self.remote)
 
     def trial(self, trial: str) -> Path:
         return self.root / "trials" / trial
@@ -70,9 +118,37 @@ class StudyFolder:
             )
         return path
 
+    def _fetch_study(self) -> None:
+        """Bring what every command reads of a study up to date."""
+        if self.remote is None:
+            return
+        try:
+            self.mirror.pull(self.study_file)
+        except StorageError as error:
+            raise _unusable(error) from error
+        for name in self.remote.names(self.models.name):
+            self.mirror.pull(self.root / name)
+
+    @contextmanager
+    def checkpoint(self, relative: str) -> Iterator[Path]:
+        """A checkpoint that the record names, to be read inside the block.
+
+        Raises:
+            RecordError: the path leads out of the study folder.
+        """
+        with self.mirror.reading(self.resolve(relative)) as path:
+            yield path
+
+    @contextmanager
+    def copy(self) -> Iterator[StudyFolder]:
+        """The whole study on a disk, to be read inside the block: itself, or all that the store has."""
+        with self.mirror.copy(self.root) as root:
+            yield self if root == self.root else StudyFolder(root.parent, self.name)
+
     def write_study(self, content: Mapping[str, Any]) -> None:
         """Write the study file, whole or not at all."""
         write_atomically(self.study_file, yaml.safe_dump(dict(content), sort_keys=False))
+        self.mirror.push(self.study_file)
 
     def read_study(self) -> dict[str, Any]:
         """The study file's content.
@@ -80,11 +156,10 @@ class StudyFolder:
         Raises:
             InputError: there is no study here, or its file is damaged.
         """
-        if not self.exists():
-            others = ", ".join(study_names(self.root.parent)) or "none"
-            raise InputError(
-                f"There is no study {self.name} in {self.root.parent}; the studies there: {others}."
-            )
+        self._fetch_study()
+        if not self.study_file.is_file():
+            others = ", ".join(study_names(self.storage)) or "none"
+            raise InputError(f"There is no study {self.name} in {self.parent}; the studies there: {others}.")
         try:
             content = yaml.safe_load(self.study_file.read_text())
         except yaml.YAMLError as error:
@@ -94,9 +169,33 @@ class StudyFolder:
         return content
 
 
-def study_names(storage: Path) -> list[str]:
-    """Names of the studies in a storage folder."""
-    return sorted(path.parent.name for path in storage.glob(f"*/{STUDY_FILE}"))
+def study_names(storage: Place) -> list[str]:
+    """Names of the studies in a storage folder, or in a place in an object store.
+
+    Raises:
+        InputError: the object store does not let them be read.
+    """
+    place = open_place(storage)
+    if isinstance(place, Path):
+        return sorted(path.parent.name for path in place.glob(f"*/{STUDY_FILE}"))
+    try:
+        return [name for name in place.folders() if (place / name).exists(STUDY_FILE)]
+    except StorageError as error:
+        raise _unusable(error) from error
+
+
+def _check_store(remote: Remote) -> None:
+    try:
+        remote.check()
+    except StorageError as error:
+        raise _unusable(error) from error
+
+
+def _unusable(error: StorageError) -> InputError:
+    return InputError(
+        f"storage.folder: {str(error).rstrip('.')}; check the bucket, the endpoint and the credentials "
+        "(AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY), or name another --storage."
+    )
 
 
 def write_atomically(path: Path, text: str) -> None:

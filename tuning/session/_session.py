@@ -6,7 +6,6 @@ Knows no Ray. What executes the trials calls `next_trial`, `report` and `lost`.
 from __future__ import annotations
 
 import logging
-import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -174,6 +173,7 @@ class Session:
         if not self.is_stopping:
             self._stopped_s = self._clock()
             self._folder.stop_file.touch()
+            self._folder.mirror.push(self._folder.stop_file)
 
     def check_clock(self) -> None:
         """Stop when the time budget is used up."""
@@ -309,7 +309,7 @@ class Session:
         )
         self._states[spec.model].close(spec.number, result)
         if result.status in (Status.COMPLETED, Status.DIVERGED):
-            shutil.rmtree(self._folder.trial(spec.id) / CHECKPOINTS, ignore_errors=True)
+            self._folder.mirror.delete(self._folder.trial(spec.id) / CHECKPOINTS)
         self._release(spec)
         if self._monitors:
             record = self._store.trial(spec.model, spec.number)

@@ -1,7 +1,8 @@
 """The durable record of a study."""
 
 from tuning.store._backend import JOURNAL_NAME, drop_torn_line
-from tuning.store._lock import DriverLock, is_driven
+from tuning.store._lease import Lease
+from tuning.store._lock import DriverLock, driver_lock, is_driven
 from tuning.store._record import Details, Metrics, Placement, Result, Run, Status, TrialRecord, trial_id
 from tuning.store._store import Store
 
@@ -9,6 +10,7 @@ __all__ = [
     "JOURNAL_NAME",
     "Details",
     "DriverLock",
+    "Lease",
     "Metrics",
     "Placement",
     "Result",
@@ -16,6 +18,7 @@ __all__ = [
     "Status",
     "Store",
     "TrialRecord",
+    "driver_lock",
     "drop_torn_line",
     "is_driven",
     "trial_id",

@@ -14,6 +14,9 @@ from optuna.storages.journal._file import BaseJournalFileLock
 from sqlalchemy.exc import SQLAlchemyError
 
 from tuning.errors import InputError
+from tuning.storage import Remote
+from tuning.store._journal import ObjectJournal
+from tuning.store._lock import take_lock
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +35,7 @@ class _KernelLock(BaseJournalFileLock):
 
     def acquire(self) -> bool:
         self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
-        fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+        take_lock(self._descriptor, fcntl.LOCK_EX, self._path)
         return True
 
     def release(self) -> None:
@@ -41,12 +44,14 @@ class _KernelLock(BaseJournalFileLock):
             self._descriptor = None
 
 
-def open_storage(folder: Path, url: str | None) -> BaseStorage:
-    """The storage that holds the record of the study in `folder`.
+def open_storage(folder: Path, url: str | None, remote: Remote | None = None) -> BaseStorage:
+    """The storage that holds the record of the study in `folder`, or in an object store.
 
     Raises:
         InputError: the database cannot be reached, or its driver is not installed.
     """
+    if url is None and remote is not None:
+        return JournalStorage(ObjectJournal(remote))
     if url is None:
         journal = folder / JOURNAL_NAME
         return JournalStorage(JournalFileBackend(str(journal), _KernelLock(folder / f"{JOURNAL_NAME}.lock")))

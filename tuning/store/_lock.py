@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import time
@@ -10,6 +11,8 @@ from types import TracebackType
 from typing import Self
 
 from tuning.errors import InputError
+from tuning.storage import Remote
+from tuning.store._lease import Lease, read_holder
 
 _LOCK_NAME = "driver.lock"
 _LOOK_S = 0.5
@@ -29,7 +32,7 @@ class DriverLock:
     def __enter__(self) -> Self:
         descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
         try:
-            _acquire(descriptor)
+            _acquire(descriptor, self._path)
         except BlockingIOError as error:
             holder = os.read(descriptor, 32).decode().strip()
             os.close(descriptor)
@@ -49,8 +52,30 @@ class DriverLock:
             os.close(self._descriptor)
             self._descriptor = None
 
+    def check(self) -> None:
+        """Nothing: the kernel lets nobody take a lock over from a process that lives."""
 
-def _acquire(descriptor: int) -> None:
+
+def take_lock(descriptor: int, operation: int, path: Path) -> None:
+    """Lock a file, as `fcntl.flock` does.
+
+    Raises:
+        BlockingIOError: another process holds it, and `operation` does not wait.
+        InputError: the file system has no locks.
+    """
+    try:
+        fcntl.flock(descriptor, operation)
+    except OSError as error:
+        if error.errno not in (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS):
+            raise
+        raise InputError(
+            f"storage.folder: the file system of {path.parent} gives no locks ({error.strerror}), which keep "
+            "two runs of a study apart: mount it with NFS version 4 and without 'nolock', or name another "
+            "--storage."
+        ) from error
+
+
+def _acquire(descriptor: int, path: Path) -> None:
     """Take the lock; wait out a look by `is_driven`, which holds it for an instant.
 
     Raises:
@@ -59,7 +84,7 @@ def _acquire(descriptor: int) -> None:
     deadline_s = time.monotonic() + _LOOK_S
     while True:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            take_lock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, path)
         except BlockingIOError:
             if time.monotonic() > deadline_s:
                 raise
@@ -68,14 +93,22 @@ def _acquire(descriptor: int) -> None:
             return
 
 
-def is_driven(folder: Path) -> bool:
-    """Whether some process runs the study in `folder` now."""
+def driver_lock(folder: Path, remote: Remote | None = None) -> DriverLock | Lease:
+    """What the process that runs a study holds: a lock of the kernel, or a lease in an object store."""
+    return DriverLock(folder) if remote is None else Lease(remote, folder.name)
+
+
+def is_driven(folder: Path, remote: Remote | None = None) -> bool:
+    """Whether some process runs the study in `folder`, or in an object store, now."""
+    if remote is not None:
+        holder = read_holder(remote)
+        return holder is not None and holder.is_alive
     path = folder / _LOCK_NAME
     if not path.exists():
         return False
     descriptor = os.open(path, os.O_RDONLY)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        take_lock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB, path)
     except BlockingIOError:
         return True
     finally:

@@ -17,6 +17,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from tuning.errors import RecordError
 from tuning.metrics import Direction
+from tuning.storage import Remote
 from tuning.store._backend import open_storage
 from tuning.store._lock import is_driven
 from tuning.store._record import Details, Metrics, Placement, Result, Run, Status, TrialRecord, trial_id
@@ -45,13 +46,17 @@ class Store:
         url: database of the record; None: the journal file in `folder`.
         name: study name.
         direction: whether low or high scores are better.
+        remote: the study's place in an object store; None: the folder is all there is.
     """
 
-    def __init__(self, folder: Path, url: str | None, name: str, direction: Direction) -> None:
+    def __init__(
+        self, folder: Path, url: str | None, name: str, direction: Direction, remote: Remote | None = None
+    ) -> None:
         self.folder = folder
         self.direction = direction
         self._name = name
-        self._storage: BaseStorage = open_storage(folder, url)
+        self._remote = remote
+        self._storage: BaseStorage = open_storage(folder, url, remote)
         self._studies: dict[str, int] = {}
         self._trials: dict[tuple[str, int], int] = {}
 
@@ -92,7 +97,7 @@ class Store:
             driven: whether the study is being run now, which tells running from interrupted trials;
                 None: look.
         """
-        live = is_driven(self.folder) if driven is None else driven
+        live = is_driven(self.folder, self._remote) if driven is None else driven
         models = self.families() if model is None else (model,)
         return [record for name in models for record in self._read_family(name, live)]
 
@@ -106,7 +111,7 @@ class Store:
             frozen = self._storage.get_trial(self._trial(model, number))
         except KeyError as error:
             raise RecordError(f"The record has no trial {trial_id(model, number)}.") from error
-        return self._read(model, frozen, is_driven(self.folder), self._family(model))
+        return self._read(model, frozen, is_driven(self.folder, self._remote), self._family(model))
 
     def create(
         self,

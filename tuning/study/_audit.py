@@ -18,7 +18,7 @@ from tuning.errors import InputError, RecordError, TuningError
 from tuning.leaderboard import Leaderboard, build_leaderboard
 from tuning.metrics import Direction
 from tuning.session import StudyFolder
-from tuning.store import Status, TrialRecord, is_driven, trial_id
+from tuning.store import Status, TrialRecord, trial_id
 from tuning.study._bundle import BUNDLE_FILE, load_transforms
 from tuning.study._restore import find_family, restore_models
 from tuning.study._setup import StudyHeader
@@ -50,18 +50,19 @@ def audit(header: StudyHeader, folder: StudyFolder) -> tuple[Finding, ...]:
         states = {name: [t.state.name for t in store.frozen_trials(name)] for name in store.families()}
         torn = store.half_written()
         runs = store.runs()
-    at_rest = bool(runs) and runs[-1].ended and not is_driven(folder.root)
-    return tuple(
-        itertools.chain(
-            _check_numbers(records),
-            _check_folders(records, folder),
-            *(_check_trial(record, header.direction) for record in records),
-            _check_states(records, states),
-            _check_checkpoints(records, header, folder),
-            _check_splits(header, folder),
-            _check_end(records, torn, header, folder) if at_rest else (),
+    at_rest = bool(runs) and runs[-1].ended and not folder.is_driven()
+    with folder.copy() as copy:
+        return tuple(
+            itertools.chain(
+                _check_numbers(records),
+                _check_folders(records, copy),
+                *(_check_trial(record, header.direction) for record in records),
+                _check_states(records, states),
+                _check_checkpoints(records, header, copy),
+                _check_splits(header, copy),
+                _check_end(records, torn, header, copy) if at_rest else (),
+            )
         )
-    )
 
 
 def _check_numbers(records: Sequence[TrialRecord]) -> Iterator[Finding]:

@@ -57,13 +57,14 @@ class Predictor:
 def save_transforms(study: PreparedStudy) -> None:
     """Keep the fitted transforms in the study folder, all or nothing, for predictions without the data."""
     final = study.folder.transforms
-    if final.exists():
+    if study.folder.mirror.exists(final):
         return
     draft = final.with_name(".transforms.draft")
     shutil.rmtree(draft, ignore_errors=True)
     for number, fold in enumerate(study.data.folds):
         fold.transform.save(draft / f"fold-{number}")
     replace_folder(draft, final)
+    study.folder.mirror.push(final)
 
 
 def load_predictor(
@@ -81,9 +82,8 @@ def load_predictor(
         )
     transforms = load_transforms(folder)
     family: Family = find_family(header.families, record.model)
-    models = restore_models(
-        record, folder.resolve(record.checkpoint), family, [t.schema for t in transforms], device=device
-    )
+    with folder.checkpoint(record.checkpoint) as path:
+        models = restore_models(record, path, family, [t.schema for t in transforms], device=device)
     return Predictor(transforms, models)
 
 
@@ -93,10 +93,13 @@ def load_transforms(folder: StudyFolder) -> list[Transform]:
     Raises:
         RecordError: the study was ended before it wrote them.
     """
-    folders = sorted(folder.transforms.glob("fold-*"), key=lambda path: int(path.name.split("-")[1]))
-    if not folders:
-        raise RecordError(f"{folder.name} has no transforms yet: run 'tuning resume {folder.name}' first.")
-    return [load_transform(each) for each in folders]
+    with folder.mirror.reading(folder.transforms) as transforms:
+        folders = sorted(transforms.glob("fold-*"), key=lambda path: int(path.name.split("-")[1]))
+        if not folders:
+            raise RecordError(
+                f"{folder.name} has no transforms yet: run 'tuning resume {folder.name}' first."
+            )
+        return [load_transform(each) for each in folders]
 
 
 def export_bundle(study: PreparedStudy, record: TrialRecord) -> Path:
@@ -111,8 +114,10 @@ def export_bundle(study: PreparedStudy, record: TrialRecord) -> Path:
     final = study.folder.best
     draft = final.with_name(".best.draft")
     shutil.rmtree(draft, ignore_errors=True)
-    shutil.copytree(study.folder.resolve(record.checkpoint), draft / "model")
-    shutil.copytree(study.folder.transforms, draft / study.folder.transforms.name)
+    with study.folder.checkpoint(record.checkpoint) as checkpoint:
+        shutil.copytree(checkpoint, draft / "model")
+    with study.folder.mirror.reading(study.folder.transforms) as transforms:
+        shutil.copytree(transforms, draft / transforms.name)
     family = find_family(study.header.families, record.model)
     if family.file is not None:
         shutil.copyfile(family.file, draft / family.file.name)
@@ -129,4 +134,5 @@ def export_bundle(study: PreparedStudy, record: TrialRecord) -> Path:
     }
     (draft / BUNDLE_FILE).write_text(to_json(description))
     replace_folder(draft, final)
+    study.folder.mirror.push(final)
     return final

@@ -70,3 +70,5 @@ def write_leaderboard(leaderboard: Leaderboard, folder: StudyFolder) -> None:
     """Write leaderboard.json and leaderboard.csv."""
     write_atomically(folder.leaderboard_json, leaderboard.to_json())
     write_atomically(folder.leaderboard_csv, leaderboard.to_csv())
+    for path in (folder.leaderboard_json, folder.leaderboard_csv):
+        folder.mirror.push(path)

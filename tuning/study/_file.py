@@ -14,6 +14,7 @@ from tuning.errors import RecordError
 from tuning.metrics import Direction
 from tuning.session import StudyFolder
 from tuning.space import Space
+from tuning.storage import without_secrets
 
 
 class StudyFile(BaseModel):
@@ -59,8 +60,13 @@ class StudyFile(BaseModel):
             raise RecordError(explain(error, str(folder.study_file), cls)) from error
 
     def write(self, folder: StudyFolder) -> None:
-        """Write the study file; one that holds a password is its owner's alone to read."""
-        folder.write_study(self.model_dump(mode="json"))
+        """Write the study file; one that holds a password is its owner's alone to read.
+
+        Credentials of an object store are not written: every command is given its place anew.
+        """
+        content = self.model_dump(mode="json")
+        content["config"]["storage"]["folder"] = without_secrets(self.config.storage.folder)
+        folder.write_study(content)
         urls = (self.config.storage.url, self.config.monitoring.mlflow)
         if any(url is not None and has_password(url) for url in urls):
             folder.study_file.chmod(0o600)

@@ -20,7 +20,8 @@ from tuning.families import Family, load_model
 from tuning.leaderboard import choose_trial
 from tuning.sampling import derive_seed
 from tuning.session import StudyFolder, replace_folder, to_json
-from tuning.store import DriverLock, TrialRecord
+from tuning.storage import Place
+from tuning.store import TrialRecord
 from tuning.study._bundle import BUNDLE_FILE, Predictor
 from tuning.study._conclude import read_leaderboard
 from tuning.study._restore import find_family, load_models
@@ -63,7 +64,7 @@ class Refit:
 
 
 def refit(
-    storage: Path,
+    storage: Place,
     name: str,
     trial: str = "best",
     *,
@@ -92,9 +93,10 @@ def refit(
     place = header.config.address if address is None else _checked(header, address)
     record = _choose(header, folder, trial)
     family = find_family(header.families, record.model)
-    units = read_best_units(_checkpoint(record, folder))
+    with folder.checkpoint(_checkpoint(record)) as checkpoint:
+        units = read_best_units(checkpoint)
     fold = read_final_fold(header, folder, rows)
-    with DriverLock(folder.root):
+    with folder.lock():
         draft = folder.refit.with_name(".refit.draft")
         shutil.rmtree(draft, ignore_errors=True)
         draft.mkdir()
@@ -107,6 +109,7 @@ def refit(
         )  # fmt: skip
         _describe(draft, header, record, family, fold, result)
         replace_folder(draft, folder.refit)
+        folder.mirror.push(folder.refit)
     return result
 
 
@@ -117,17 +120,22 @@ def load_refit(header: StudyHeader, folder: StudyFolder, *, device: str = "cpu")
         RecordError: there is none.
         CheckpointError: it is damaged.
     """
-    path = folder.refit / BUNDLE_FILE
+    with folder.mirror.reading(folder.refit) as refit_folder:
+        return _load_refit(header, folder.name, refit_folder, device)
+
+
+def _load_refit(header: StudyHeader, name: str, folder: Path, device: str) -> tuple[str, Predictor]:
+    path = folder / BUNDLE_FILE
     if not path.is_file():
-        raise RecordError(f"{folder.name} has no final fit yet: run 'tuning refit {folder.name}' first.")
+        raise RecordError(f"{name} has no final fit yet: run 'tuning refit {name}' first.")
     try:
         description = json.loads(path.read_text())
         trial, model, params = description["trial"], description["model"], description["params"]
     except (ValueError, KeyError) as error:
         raise CheckpointError(f"{path} is damaged: {error}.") from error
-    transform = load_transform(folder.refit / _TRANSFORMS / "fold-0")
+    transform = load_transform(folder / _TRANSFORMS / "fold-0")
     family = find_family(header.families, model)
-    models = load_models(params, trial, folder.refit / _MODEL, family, [transform.schema], device=device)
+    models = load_models(params, trial, folder / _MODEL, family, [transform.schema], device=device)
     return trial, Predictor([transform], models)
 
 
@@ -141,10 +149,10 @@ def _choose(header: StudyHeader, folder: StudyFolder, trial: str) -> TrialRecord
         return store.trial(*choose_trial(read_leaderboard(header, store), trial))
 
 
-def _checkpoint(record: TrialRecord, folder: StudyFolder) -> Path:
+def _checkpoint(record: TrialRecord) -> str:
     if record.checkpoint is None:
         raise RecordError(f"{record.id} has no checkpoint, so its best number of units is not known.")
-    return folder.resolve(record.checkpoint)
+    return record.checkpoint
 
 
 def _job(

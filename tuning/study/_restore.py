@@ -82,10 +82,11 @@ def score_on_test(study: PreparedStudy, record: TrialRecord) -> Score:
     """
     if record.checkpoint is None:
         raise CheckpointError(f"{record.id} has no checkpoint to score.")
-    models = restore_models(
-        record,
-        study.folder.resolve(record.checkpoint),
-        find_family(study.header.families, record.model),
-        [fold.schema for fold in study.data.folds],
-    )
+    with study.folder.checkpoint(record.checkpoint) as path:
+        models = restore_models(
+            record,
+            path,
+            find_family(study.header.families, record.model),
+            [fold.schema for fold in study.data.folds],
+        )
     return score_test(models, study.data.folds)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +14,7 @@ from tuning.execution import (
     Shares,
     StudyMetrics,
     WorkerContext,
+    check_nodes,
     cluster_nodes,
     plan_within_memory,
     ray_cluster,
@@ -24,7 +25,7 @@ from tuning.leaderboard import Leaderboard
 from tuning.monitoring import FollowedStudy, Monitor, open_monitors
 from tuning.progress import NullView, View
 from tuning.session import Session, told_place
-from tuning.store import DriverLock, Store, drop_torn_line
+from tuning.store import Store, drop_torn_line
 from tuning.study._bundle import save_transforms
 from tuning.study._clock import RunClock, next_budget_s
 from tuning.study._conclude import conclude
@@ -70,7 +71,7 @@ def run_study(
         InputError: another process runs it, or the cluster cannot hold a trial.
     """
     with (
-        DriverLock(study.folder.root),
+        study.folder.lock() as lock,
         _quiet_optuna(),
         _open_record(study) as store,
         open_monitors(study.header.config.monitoring, _followed(study)) as monitors,
@@ -84,7 +85,7 @@ def run_study(
             next_budget_s(store.runs(), budget_s, new_budget=new_time_budget, more_trials=new_trials),
         )
         _catch_up(monitors, store)
-        session, interrupted = _tune(study, store, view or NullView(), clock, monitors)
+        session, interrupted = _tune(study, store, view or NullView(), clock, monitors, lock.check)
         saved.result()
         leaderboard = conclude(study, store)
         _catch_up(monitors, store)
@@ -129,7 +130,12 @@ def _catch_up(monitors: Sequence[Monitor], store: Store) -> None:
 
 
 def _tune(
-    study: PreparedStudy, store: Store, view: View, clock: RunClock, monitors: Sequence[Monitor]
+    study: PreparedStudy,
+    store: Store,
+    view: View,
+    clock: RunClock,
+    monitors: Sequence[Monitor],
+    check_lock: Callable[[], None],
 ) -> tuple[Session, bool]:
     """Run the study's trials on Ray; the session at its end, and whether a signal ended it."""
     header, folder = study.header, study.folder
@@ -137,6 +143,7 @@ def _tune(
     models = {family.name: family.load_model() for family in header.families}
     gpu_families = frozenset(name for name, model in models.items() if model.uses_gpu)
     with ray_cluster(config.address, config.name) as place, told_place(folder, place):
+        check_nodes(folder)
         fit = plan_within_memory(
             config.resources,
             cluster_nodes(),
@@ -165,6 +172,7 @@ def _tune(
         metrics = StudyMetrics(config.name)
 
         def on_tick() -> None:
+            check_lock()
             clock.tick()
             snapshot = session.snapshot()
             view.update(snapshot)
@@ -199,8 +207,7 @@ def _worker_context(study: PreparedStudy, shares: Shares, models: Mapping[str, M
         folds=tuple(FoldRows(fold.schema, fold.train, fold.valid) for fold in study.data.folds),
         task=study.header.task,
         metric=study.header.metric,
-        study_folder=study.folder.root,
-        stop_file=study.folder.stop_file,
+        folder=study.folder,
         model_files={family.name: family.file for family in study.header.families},
         threads=shares.threads,
         groups=groups,
@@ -220,7 +227,7 @@ def _headline(
         f"{header.metric} ({header.direction}), {', '.join(family.name for family in header.families)}",
         f"Rows: {len(fold.train)} train, {len(fold.valid)} valid, {len(fold.test)} test"
         + (f", {len(study.data.folds)} folds" if len(study.data.folds) > 1 else ""),
-        f"{shares.max_concurrent} trials at once, {share} each{reason}; results in {study.folder.root}",
+        f"{shares.max_concurrent} trials at once, {share} each{reason}; results in {study.folder}",
         *_lone_families(study, shares, context),
         *study.data.notes,
     ]

@@ -21,7 +21,8 @@ from tuning.families import Family, resolve_families
 from tuning.metrics import Direction
 from tuning.monitoring import check_monitoring
 from tuning.session import StudyFolder
-from tuning.store import DriverLock, Store
+from tuning.storage import Place, open_place
+from tuning.store import Store
 from tuning.study._file import StudyFile
 from tuning.versions import installed_versions
 
@@ -58,7 +59,11 @@ class StudyHeader:
         """
         url = self.config.storage.url
         return Store(
-            folder.root, None if url is None else expand_variables(url), self.config.name, self.direction
+            folder.root,
+            None if url is None else expand_variables(url),
+            self.config.name,
+            self.direction,
+            folder.remote,
         )
 
 
@@ -73,7 +78,7 @@ class PreparedStudy:
 
 def study_folder(config: StudyConfig) -> StudyFolder:
     """The folder of a configuration's study."""
-    return StudyFolder(Path(config.storage.folder), config.name)
+    return StudyFolder(config.storage.folder, config.name)
 
 
 def refuse_existing(folder: StudyFolder) -> None:
@@ -84,7 +89,7 @@ def refuse_existing(folder: StudyFolder) -> None:
     """
     if folder.exists():
         raise InputError(
-            f"The study {folder.name} exists already in {folder.root.parent}: "
+            f"The study {folder.name} exists already in {folder.parent}: "
             f"go on with it by 'tuning resume {folder.name}', or give another --name."
         )
 
@@ -114,11 +119,12 @@ def set_up(config: StudyConfig) -> PreparedStudy:
     )
     _check_record_is_new(header, folder)
     data.splits.to_parquet(folder.splits_file)
+    folder.mirror.push(folder.splits_file)
     write_header(header, folder)
     return PreparedStudy(header, folder, data)
 
 
-def read_header(storage: Path, name: str) -> tuple[StudyHeader, StudyFolder]:
+def read_header(storage: Place, name: str) -> tuple[StudyHeader, StudyFolder]:
     """A study's header from its folder.
 
     Raises:
@@ -126,7 +132,7 @@ def read_header(storage: Path, name: str) -> tuple[StudyHeader, StudyFolder]:
     """
     folder = StudyFolder(storage, name)
     file = StudyFile.read(folder)
-    place = file.config.storage.model_copy(update={"folder": str(storage.resolve())})
+    place = file.config.storage.model_copy(update={"folder": str(folder.storage)})
     header = StudyHeader(
         config=file.config.model_copy(update={"storage": place}),
         task=file.task,
@@ -154,7 +160,7 @@ def write_header(header: StudyHeader, folder: StudyFolder) -> None:
 
 
 def take_up(
-    storage: Path,
+    storage: Place,
     name: str,
     changes: Mapping[str, Any],
     models: Sequence[str] = (),
@@ -179,9 +185,9 @@ def take_up(
     _check_checkpoints(header, folder)
     changed = _changed(header, changes, models, given_by)
     check_monitoring(changed.config.monitoring)
-    data = _prepare(header.config, splits=pd.read_parquet(folder.splits_file))
+    data = _prepare(header.config, splits=_read_splits(folder))
     if changed != header:
-        with DriverLock(folder.root):
+        with folder.lock():
             changed = replace(changed, families=_keep_model_files(changed.families, folder))
             write_header(changed, folder)
     return PreparedStudy(changed, folder, data)
@@ -216,7 +222,7 @@ def _check_record_is_new(header: StudyHeader, folder: StudyFolder) -> None:
     if known:
         name = header.config.name
         raise InputError(
-            f"The database holds a study {name} already, but {folder.root} does not: give another --name."
+            f"The database holds a study {name} already, but {folder} does not: give another --name."
         )
 
 
@@ -235,9 +241,14 @@ def read_final_fold(header: StudyHeader, folder: StudyFolder, rows: FinalRows) -
         config.split,
         config.metric,
         config.search.seed,
-        splits=pd.read_parquet(folder.splits_file),
+        splits=_read_splits(folder),
         rows=rows,
     )
+
+
+def _read_splits(folder: StudyFolder) -> pd.DataFrame:
+    folder.mirror.pull(folder.splits_file)
+    return pd.read_parquet(folder.splits_file)
 
 
 def _prepare(config: StudyConfig, splits: pd.DataFrame | None) -> PreparedData:
@@ -268,7 +279,9 @@ def _with_a_limit(config: StudyConfig) -> StudyConfig:
 def _with_absolute_paths(config: StudyConfig) -> StudyConfig:
     """Paths that still hold when the study is resumed from another folder."""
     data = config.data.model_copy(update={"path": str(Path(config.data.path).absolute())})
-    storage = config.storage.model_copy(update={"folder": str(Path(config.storage.folder).absolute())})
+    place = open_place(config.storage.folder)
+    folder = str(place.absolute()) if isinstance(place, Path) else config.storage.folder
+    storage = config.storage.model_copy(update={"folder": folder})
     return config.model_copy(update={"data": data, "storage": storage})
 
 
@@ -286,6 +299,8 @@ def _keep_model_file(family: Family, file: Path, folder: StudyFolder) -> Family:
         folder.models.mkdir(exist_ok=True)
         shutil.copyfile(file, kept)
         shutil.copyfile(file.with_suffix(".yaml"), kept.with_suffix(".yaml"))
+        for path in (kept, kept.with_suffix(".yaml")):
+            folder.mirror.push(path)
     return replace(family, file=kept)
 
 

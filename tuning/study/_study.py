@@ -14,6 +14,7 @@ from tuning.errors import ConfigError, DataError, InputError, RecordError
 from tuning.leaderboard import Leaderboard, choose_trial
 from tuning.progress import make_view
 from tuning.session import StudyFolder
+from tuning.storage import Place, cache_folder, open_place, without_secrets
 from tuning.study._audit import Finding, audit
 from tuning.study._bundle import load_predictor
 from tuning.study._conclude import read_leaderboard
@@ -60,7 +61,7 @@ class Study:
         target: column to predict.
         models: family names, paths of model files, or "all".
         metric: what is searched on; None: the task's default.
-        storage: folder of the study folders.
+        storage: folder of the study folders, or the URI of their place in an object store.
         quiet: show no progress.
         **settings: `task`, `trials`, `total_trials`, `time_budget` ("10m"), `seed`, `sampler`,
             `pruner`, `max_concurrent`, `embedding_prefixes`; of forecasting `time`, `series`, `horizon`,
@@ -75,29 +76,29 @@ class Study:
         target: str,
         models: str | Sequence[str] = "all",
         metric: str | None = None,
-        storage: str | Path = "studies",
+        storage: Place = "studies",
         quiet: bool = False,
         **settings: Any,
     ) -> None:
         self._frame = data if isinstance(data, pd.DataFrame) else None
-        path = str(data) if self._frame is None else str(Path(storage) / f"{name}.parquet")
+        path = str(data) if self._frame is None else str(_beside(storage) / f"{name}.parquet")
         raw: dict[str, Any] = {"name": name, "models": models, "metric": metric, "data": {"path": path}}
         _place(raw, {"target": target, "storage": str(storage), **settings})
         self._config = validate_config(raw, "Study")
-        self._storage = Path(storage)
+        self._storage = storage
         self._quiet = quiet
         self.name = name
 
     @classmethod
-    def open(cls, name: str, storage: str | Path = "studies", *, quiet: bool = False) -> Self:
+    def open(cls, name: str, storage: Place = "studies", *, quiet: bool = False) -> Self:
         """A study that exists already.
 
         Raises:
             InputError: there is no such study.
         """
-        header, _ = read_header(Path(storage), name)
+        header, _ = read_header(storage, name)
         study = cls.__new__(cls)
-        study._config, study._storage, study._quiet, study.name = header.config, Path(storage), quiet, name
+        study._config, study._storage, study._quiet, study.name = header.config, storage, quiet, name
         study._frame = None
         return study
 
@@ -159,7 +160,7 @@ class Study:
             logger.warning(
                 "Interrupted; nothing is lost. Go on with Study.open(%r, %r).resume().",
                 self.name,
-                str(self._storage),
+                without_secrets(self._storage),
             )
 
     def leaderboard(self) -> pd.DataFrame:
@@ -206,6 +207,12 @@ class Study:
         header, folder = read_header(self._storage, self.name)
         with header.open_store(folder) as store:
             return read_leaderboard(header, store)
+
+
+def _beside(storage: Place) -> Path:
+    """Where a DataFrame is kept: beside the studies, or on this machine when those are in an object store."""
+    place = open_place(storage)
+    return place if isinstance(place, Path) else cache_folder(storage)
 
 
 def _place(raw: dict[str, Any], settings: Mapping[str, Any]) -> None:

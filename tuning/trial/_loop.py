@@ -6,7 +6,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from models import Model, ModelClass
 from models.errors import DivergedError
 from tuning.metrics import Metric
 from tuning.sampling import derive_seed
+from tuning.storage import Mirror
 from tuning.store import Result, Status
 from tuning.trial._checkpoint import (
     BEST,
@@ -25,11 +26,19 @@ from tuning.trial._checkpoint import (
     read_checkpoint,
     write_checkpoint,
 )
-from tuning.trial._outcome import predict_valid, score_train, score_valid, write_valid_predictions
+from tuning.trial._outcome import (
+    PREDICTIONS_NAME,
+    predict_valid,
+    score_train,
+    score_valid,
+    write_valid_predictions,
+)
 from tuning.trial._peers import ON_ITS_OWN, Peers
 from tuning.trial._spec import FoldRows, Report, TrialSpec
 
 logger = logging.getLogger(__name__)
+
+_SAME_DISK = Mirror()
 
 
 class TrialLoop:
@@ -50,6 +59,7 @@ class TrialLoop:
         threads: CPU threads of a model.
         should_stop: asked between units; True ends the trial with a checkpoint.
         peers: the processes that run this loop together, each on its share of the training rows.
+        mirror: carries what the trial writes to where the study lives.
     """
 
     def __init__(
@@ -65,6 +75,7 @@ class TrialLoop:
         threads: int = 1,
         should_stop: Callable[[], bool] = lambda: False,
         peers: Peers = ON_ITS_OWN,
+        mirror: Mirror = _SAME_DISK,
     ) -> None:
         self._spec = spec
         self._model_class = model_class
@@ -77,6 +88,7 @@ class TrialLoop:
         self._threads = threads
         self._should_stop = should_stop
         self._peers = peers
+        self._mirror = mirror
         self._progress = Progress()
         self._models: list[Model[Any]] = []
         self._checkpoint: Path | None = None
@@ -136,9 +148,11 @@ class TrialLoop:
             models.append(model)
         return models
 
-    def _restore(self, folder: Path) -> None:
+    def _restore(self, folder: Path, *, is_own: bool = False) -> None:
+        """Go on from a checkpoint; one that this process has just written need not be fetched."""
         self._models = self._build()
-        self._progress = read_checkpoint(folder, self._models)
+        with nullcontext(folder) if is_own else self._mirror.reading(folder) as place:
+            self._progress = read_checkpoint(place, self._models)
         self._checkpoint = folder
 
     @property
@@ -217,7 +231,7 @@ class TrialLoop:
         path = self._save()
         if not self._model_class.continues_exactly:
             # A trial that is resumed here goes through a load; so must one that is not, to be its equal.
-            self._restore(path)
+            self._restore(path, is_own=self._peers.writes)
         return self._relative(path)
 
     def _save(self) -> Path:
@@ -227,14 +241,16 @@ class TrialLoop:
         path = self._write(f"{CHECKPOINTS}/{name}")
         if self._peers.writes:
             # The previous one stays: the driver has recorded that one, and this one not yet.
-            drop_older_checkpoints(self._folder, [path, *([self._checkpoint] if self._checkpoint else [])])
+            keep = [path, *([self._checkpoint] if self._checkpoint else [])]
+            drop_older_checkpoints(self._folder, keep)
+            self._mirror.keep_only(path.parent, keep)
         self._checkpoint = path
         return path
 
     def _write(self, name: str) -> Path:
         """Write a checkpoint, or have a peer write it; it is there when this returns."""
         if self._peers.writes:
-            write_checkpoint(self._folder, name, self._models, self._progress)
+            self._mirror.push(write_checkpoint(self._folder, name, self._models, self._progress))
         self._peers.wait()
         return self._folder / name
 
@@ -258,6 +274,7 @@ class TrialLoop:
         predictions = predict_valid(self._models, self._folds)
         if self._peers.writes:
             write_valid_predictions(self._folder, self._folds, predictions)
+            self._mirror.push(self._folder / PREDICTIONS_NAME)
         valid = score_valid(self._folds[0].schema.task, predictions)
         return Result(
             status,

@@ -1,0 +1,16 @@
+"""Where studies live: in a folder that every machine sees, or in an object store."""
+
+from tuning.storage._mirror import Mirror, ObjectMirror
+from tuning.storage._place import Place, cache_folder, is_uri, open_place, without_secrets
+from tuning.storage._remote import Remote
+
+__all__ = [
+    "Mirror",
+    "ObjectMirror",
+    "Place",
+    "Remote",
+    "cache_folder",
+    "is_uri",
+    "open_place",
+    "without_secrets",
+]
