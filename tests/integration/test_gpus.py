@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import ray
+from ray.util.placement_group import placement_group, remove_placement_group
 
 from tests.conftest import ROOT
 from tests.integration.command import ABALONE, PROBE
@@ -47,3 +48,20 @@ def test_both_gpus_are_used_and_cpu_trials_run_beside_them(tmp_path: Path) -> No
     assert most == 4
     assert ray.available_resources()["GPU"] == 2, "all is given back"
     assert not study.audit()
+
+
+@pytest.mark.usefixtures("two_gpus")
+def test_a_study_whose_trials_wait_for_gpus_that_others_hold_ends_when_its_time_is_up(tmp_path: Path) -> None:
+    others = placement_group([{"GPU": 2}])
+    ray.get(others.ready())
+    study = Study(
+        "waits", data=ABALONE, target="rings", models=str(GPU_PROBE), trials=4, time_budget=2,
+        storage=tmp_path, quiet=True,
+    )  # fmt: skip
+    board = study.run().leaderboard()
+    assert set(board["status"]) == {"interrupted"}
+    assert not study.audit()
+    remove_placement_group(others)
+    board = study.resume(time_budget=60).leaderboard()
+    assert set(board["status"]) <= {"completed", "pruned"}
+    assert len(board) == 4

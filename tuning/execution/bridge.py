@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import ray
-from ray.tune import Callback
+from ray.tune import Callback, Stopper
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
@@ -96,15 +96,21 @@ class SessionScheduler(FIFOScheduler):  # type: ignore[misc]
 
 
 class SessionClock(Callback):  # type: ignore[misc]
-    """Gives the session its time, also while no trial reports."""
+    """Gives the session its time, also while no trial reports.
+
+    Attributes:
+        is_training: whether any trial has begun and not ended.
+    """
 
     def __init__(self, session: Session, *on_tick: Callable[[], None]) -> None:
         self._session = session
         self._on_tick = on_tick
         self._killed: set[str] = set()
+        self.is_training = False
 
     def on_step_end(self, iteration: int, trials: list[Trial], **info: Any) -> None:
         self._session.check_clock()
+        self.is_training = any(trial.status == Trial.RUNNING for trial in trials)
         for call in self._on_tick:
             call()
         if self._session.stopping_s > STOP_GRACE_S:
@@ -118,3 +124,17 @@ class SessionClock(Callback):  # type: ignore[misc]
                 self._killed.add(trial.trial_id)
                 logger.warning("%s did not stop within %g s; its worker is ended.", trial, STOP_GRACE_S)
                 ray.kill(actor)
+
+
+class SessionStopper(Stopper):  # type: ignore[misc]
+    """Ends a run that is to stop once nothing trains: trials that wait for a place might wait for ever."""
+
+    def __init__(self, session: Session, clock: SessionClock) -> None:
+        self._session = session
+        self._clock = clock
+
+    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
+        return False
+
+    def stop_all(self) -> bool:
+        return self._session.is_stopping and not self._clock.is_training

@@ -124,9 +124,14 @@ class GpuPool:
     One placement group is asked for per GPU. Those that Ray grants are the study's; the others wait, and are
     taken up as their GPU becomes free. Nodes that join or die change how many are asked for. After ten
     seconds in which no trial wanted a GPU, all are given back, until one does.
+
+    Args:
+        at_least: GPUs that are asked for also while the cluster has fewer, which makes one that scales
+            start nodes, again after some were taken away.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, at_least: int = 1) -> None:
+        self._at_least = at_least
         self._gpus: list[HeldGpu] = []
         self._pending: dict[ray.ObjectRef, PlacementGroup] = {}
         self._looked_s = -math.inf
@@ -226,13 +231,13 @@ class GpuPool:
             self._gpus.append(HeldGpu(group, node))
 
     def _follow_cluster(self) -> None:
-        """Hold or ask for as many GPUs as there are; where none is, for the one that a node may bring."""
+        """Hold or ask for as many GPUs as there are, and for those that further nodes may bring."""
         nodes = {node["NodeID"]: node["Resources"] for node in ray.nodes() if node["Alive"]}
         for gpu in [gpu for gpu in self._gpus if gpu.node not in nodes]:
             self._gpus.remove(gpu)
             remove_placement_group(gpu.group)
         there = sum(int(resources.get("GPU", 0)) for resources in nodes.values())
-        missing = max(1, there) - len(self._gpus) - len(self._pending)
+        missing = max(self._at_least, there) - len(self._gpus) - len(self._pending)
         for _ in range(missing):
             group = placement_group([{"GPU": 1}])
             self._pending[group.ready()] = group

@@ -91,13 +91,16 @@ class TrialPlacement(ResourceManager):  # type: ignore[misc]
         share: of a GPU that trials will ask for.
         on_slots: told how many trials with that share the GPUs can take, whenever it changes: GPUs that
             another job holds do not count.
+        at_least: GPUs that are asked for also while the cluster has fewer.
     """
 
-    def __init__(self, share: float, on_slots: Callable[[int], None] = lambda slots: None) -> None:
+    def __init__(
+        self, share: float, on_slots: Callable[[int], None] = lambda slots: None, at_least: int = 1
+    ) -> None:
         self._share = share
         self._on_slots = on_slots
         self._others = PlacementGroupResourceManager()
-        self._pool = GpuPool()
+        self._pool = GpuPool(at_least)
         self._waiting: list[ResourceRequest] = []
         self._claims: list[_Claim] = []
         self._given: set[PlacementGroup] = set()

@@ -16,7 +16,7 @@ from ray.tune import TuneError
 from ray.tune.experiment import Trial
 
 from tuning.errors import ExecutionError
-from tuning.execution.bridge import SessionClock, SessionScheduler, SessionSearcher
+from tuning.execution.bridge import SessionClock, SessionScheduler, SessionSearcher, SessionStopper
 from tuning.execution.cluster import GIB
 from tuning.execution.context import WorkerContext
 from tuning.execution.controller import study_controller
@@ -55,6 +55,7 @@ def run_session(
     """
     folder.mirror.delete(folder.stop_file)
     capacity = Capacity(session, shares)
+    clock = SessionClock(session, capacity.follow_nodes, on_tick)
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
     with tempfile.TemporaryDirectory(prefix="tuning-") as scratch, _stop_on_signals(session) as stopped:
         tuner = tune.Tuner(
@@ -71,7 +72,8 @@ def run_session(
             run_config=tune.RunConfig(
                 name="run",
                 storage_path=scratch,
-                callbacks=[SessionClock(session, capacity.follow_nodes, on_tick)],
+                callbacks=[clock],
+                stop=SessionStopper(session, clock),
                 verbose=0,
                 failure_config=tune.FailureConfig(max_failures=0),
                 # Trials write their own checkpoints, into the study folder.
@@ -99,7 +101,7 @@ def _placement(shares: Shares, capacity: Capacity) -> TrialPlacement | None:
     """What spreads shares of GPUs; whole GPUs and CPUs Ray places well by itself."""
     if shares.gpu_slots is None or shares.gpus >= 1 or shares.workers > 1:
         return None
-    return TrialPlacement(shares.gpus, capacity.hold_gpu_slots)
+    return TrialPlacement(shares.gpus, capacity.hold_gpu_slots, shares.gpus_wanted)
 
 
 def _fit(tuner: tune.Tuner) -> None:

@@ -88,6 +88,11 @@ class Shares:
         return trials_per_gpu(self.gpus) if 0 < self.gpus < 1 else 1
 
     @property
+    def gpus_wanted(self) -> int:
+        """GPUs that all trials at once fill: as many as the user asks for, or as there were at the start."""
+        return math.ceil((self.wanted or self.gpu_slots or 0) / self.trials_per_gpu)
+
+    @property
     def threads(self) -> int:
         """CPU threads of a model that one process trains."""
         return max(1, int(self.cpus_alone))
