@@ -8,7 +8,8 @@ import re
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self, TypeVar
 from urllib.parse import quote, urlsplit
 
 from tuning.config.url import expand_variables
@@ -34,6 +35,19 @@ _FINAL = re.compile(
 _Answer = TypeVar("_Answer")
 
 
+@dataclass
+class _Link:
+    """A process's connection to a store, shared by all places in it.
+
+    Attributes:
+        opened: pyarrow's file system of the URI, and the path in it.
+        is_away: the store did not answer for as long as is waited; then nothing waits until it does.
+    """
+
+    opened: tuple[FileSystem, str] | None = None
+    is_away: bool = False
+
+
 class Remote:
     """Objects below a URI, by names with slashes. An object is there whole, or not at all.
 
@@ -42,20 +56,21 @@ class Remote:
     Args:
         uri: as `pyarrow.fs.FileSystem.from_uri` takes it; `${NAME}` stands for an environment variable.
         below: folder below it.
+        link: of another place below the same URI.
 
     Raises:
         ConfigError: no object store has such a URI.
     """
 
-    def __init__(self, uri: str, below: str = "") -> None:
+    def __init__(self, uri: str, below: str = "", link: _Link | None = None) -> None:
         self.uri = uri
         self._below = below
-        self._opened: tuple[FileSystem, str] | None = None
+        self._link = link or _Link()
         if not urlsplit(uri).netloc:
             raise ConfigError(f"storage.folder: {uri!r} names no bucket; write s3://BUCKET/FOLDER.")
 
     def __truediv__(self, name: str) -> Self:
-        return type(self)(self.uri, f"{self._below}/{name}".strip("/"))
+        return type(self)(self.uri, f"{self._below}/{name}".strip("/"), self._link)
 
     def __str__(self) -> str:
         """The URI without its query and its credentials."""
@@ -63,8 +78,8 @@ class Remote:
         whole = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
         return f"{whole.rstrip('/')}/{self._below}".rstrip("/")
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_opened": None}
+    def __reduce__(self) -> tuple[type[Self], tuple[str, str]]:
+        return type(self), (self.uri, self._below)
 
     def check(self) -> None:
         """Write, read and delete an object, once each.
@@ -120,16 +135,20 @@ class Remote:
         deadline_s = time.monotonic() + _PATIENCE_S
         for pause_s in (*pauses_s, None):
             try:
-                return act()
+                answer = act()
             except FileNotFoundError:
                 raise
             except OSError as error:
-                reason = _reason(error)
+                is_final = _FINAL.search(str(error)) is not None
                 is_late = time.monotonic() > deadline_s
-                if pause_s is None or is_late or _FINAL.search(str(error)):
-                    raise StorageError(f"{self} cannot be {done}: {reason}.") from error
-                logger.debug("%s could not be %s (%s); trying again.", self, done, reason)
+                if pause_s is None or is_late or is_final or self._link.is_away:
+                    self._link.is_away |= bool(pauses_s) and not is_final
+                    raise StorageError(f"{self} cannot be {done}: {_reason(error)}.") from error
+                logger.debug("%s could not be %s (%s); trying again.", self, done, error)
                 time.sleep(pause_s)
+            else:
+                self._link.is_away = False
+                return answer
         raise AssertionError("the last try returns or raises")
 
     @property
@@ -140,9 +159,9 @@ class Remote:
         return "/".join(filter(None, (self._open()[1], self._below, name)))
 
     def _open(self) -> tuple[FileSystem, str]:
-        if self._opened is None:
-            self._opened = _open_filesystem(self.uri)
-        return self._opened
+        if self._link.opened is None:
+            self._link.opened = _open_filesystem(self.uri)
+        return self._link.opened
 
     def _put(self, name: str, content: bytes) -> None:
         with self._fs.open_output_stream(self._path(name)) as stream:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import optuna
 
 from models import ModelClass
+from tuning.errors import StorageError
 from tuning.execution import (
     Shares,
     StudyMetrics,
@@ -24,7 +25,7 @@ from tuning.execution.search import FamilySearch
 from tuning.leaderboard import Leaderboard
 from tuning.monitoring import FollowedStudy, Monitor, open_monitors
 from tuning.progress import NullView, View
-from tuning.session import Session, told_place
+from tuning.session import Session, StudyFolder, told_place
 from tuning.store import Store, drop_torn_line
 from tuning.study._bundle import save_transforms
 from tuning.study._clock import RunClock, next_budget_s
@@ -71,6 +72,7 @@ def run_study(
         InputError: another process runs it, or the cluster cannot hold a trial.
     """
     with (
+        _way_back(study.folder),
         study.folder.lock() as lock,
         _quiet_optuna(),
         _open_record(study) as store,
@@ -92,6 +94,18 @@ def run_study(
         clock.end()
     nothing_done = session.started == 0 and not interrupted
     return Outcome(leaderboard, interrupted, NOTHING_LEFT if nothing_done else None)
+
+
+@contextmanager
+def _way_back(folder: StudyFolder) -> Iterator[None]:
+    """Say how to go on where the object store was lost during the block."""
+    try:
+        yield
+    except StorageError as error:
+        raise StorageError(
+            f"{error} What was recorded is safe: when the store is back, type tuning resume {folder.name} "
+            "with the same --storage."
+        ) from error
 
 
 @contextmanager
