@@ -40,6 +40,7 @@ def refused(
     ("arguments", "said"),
     [
         ((*STUDY, "--storage", "studies"), "storage.folder: 'studies' is relative"),
+        ((*STUDY, "--storage", "s3://KEY:SECRET@b/x?scheme=http"), "give --storage 's3://b/x?scheme=http'"),
         ((*STUDY, "--set", "search.trails=3"), "trails"),
         ((*STUDY, "--models", "lightgmb"), "there is no model 'lightgmb'"),
         ((*STUDY, "--cluster-data", "/mnt/x.csv"), "give one of them"),

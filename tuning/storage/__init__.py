@@ -1,7 +1,7 @@
 """Where studies live: in a folder that every machine sees, or in an object store."""
 
 from tuning.storage._mirror import Mirror, ObjectMirror
-from tuning.storage._place import Place, cache_folder, is_uri, open_place, without_secrets
+from tuning.storage._place import Place, cache_folder, holds_secrets, is_uri, open_place, without_secrets
 from tuning.storage._remote import Remote
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     "Place",
     "Remote",
     "cache_folder",
+    "holds_secrets",
     "is_uri",
     "open_place",
     "without_secrets",

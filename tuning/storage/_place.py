@@ -57,6 +57,18 @@ def without_secrets(place: Place) -> str:
     return re.sub(r"&{2,}", "&", text).replace("?&", "?").rstrip("?&")
 
 
+def holds_secrets(place: Place) -> bool:
+    """Whether the place has credentials in it, and not only names of environment variables.
+
+    >>> holds_secrets("s3://KEY:SECRET@bucket/x"), holds_secrets("s3://${KEY}:${SECRET}@bucket/x?scheme=http")
+    (True, False)
+    """
+    text = str(place)
+    user, values = _USER.search(text), [found[2] for found in _SECRET.finditer(text)]
+    secrets = [*([user[0]] if user else []), *values] if is_uri(text) else []
+    return not all(map(_names_variables_only, secrets))
+
+
 def _names_variables_only(text: str) -> bool:
     return _VARIABLE.search(text) is not None and _VARIABLE.sub("", text).strip(":/@") == ""
 

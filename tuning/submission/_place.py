@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tuning.errors import ConfigError
+from tuning.storage import holds_secrets, without_secrets
 
 DEFAULT_PLACE = "~/tuning-studies"
 """Folder of the studies on the head, where a study names none."""
@@ -17,11 +18,18 @@ def check_place(folder: str) -> str:
         folder: an absolute path, one below the home folder (`~/studies`), or a URI (`s3://bucket/studies`).
 
     Raises:
-        ConfigError: the path is relative: it would be deleted with the job.
+        ConfigError: the path is relative: it would be deleted with the job. Or the URI has credentials in
+            it: they would stand in the job's command, which the dashboard, the log and `tuning jobs` show.
 
     >>> check_place("/mnt/studies"), check_place("s3://bucket/studies")
     ('/mnt/studies', 's3://bucket/studies')
     """
+    if holds_secrets(folder):
+        raise ConfigError(
+            "storage.folder: the URI has credentials in it, which whoever sees the cluster's jobs would read; "
+            f"give --storage '{without_secrets(folder)}', with the credentials in the nodes' environment, "
+            "or sent by --env AWS_ACCESS_KEY_ID --env AWS_SECRET_ACCESS_KEY."
+        )
     if folder.startswith(("/", "~/")) or "://" in folder:
         return folder
     raise ConfigError(
