@@ -1,12 +1,22 @@
-"""How the end of a group of workers is told apart: an error, or a worker that died."""
+"""How the end of a group of workers is told apart: an error, a worker that died, or Ctrl-C."""
 
 from __future__ import annotations
+
+import signal
+import sys
 
 import pytest
 import ray.train
 from ray.train.v2._internal.exceptions import WorkerHealthCheckFailedError
 
-from tuning.execution.training import WorkerFailedError, WorkersLostError, _explain
+from tuning.execution import training
+from tuning.execution.training import (
+    GroupSize,
+    WorkerFailedError,
+    WorkersLostError,
+    _explain,
+    train_on_workers,
+)
 
 DEAD = WorkerHealthCheckFailedError("A worker health check failed.", failure=RuntimeError("died"))
 CUT_OFF = RuntimeError("[../gloo/transport/tcp/pair.cc] Connection closed by peer [127.0.0.1]:4711")
@@ -28,3 +38,19 @@ def test_an_error_is_told_from_a_death(failures: dict[int, Exception], kind: typ
     told = _explain(ray.train.WorkerGroupError("what happened", failures))
     assert type(told) is kind
     assert ("what happened" in str(told)) == (kind is WorkerFailedError)
+
+
+class _Interrupted:
+    """A trainer that is interrupted, and does what Ray Train's own do then."""
+
+    def fit(self) -> None:
+        signal.signal(signal.SIGINT, lambda *_: sys.exit(0))
+        signal.raise_signal(signal.SIGINT)
+
+
+def test_ctrl_c_is_no_success_and_works_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training, "_make_trainer", lambda *_: _Interrupted())
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        train_on_workers(lambda config: None, {}, None, GroupSize(1, 1.0))
+    assert signal.getsignal(signal.SIGINT) is before

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import tempfile
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -76,15 +79,34 @@ def train_on_workers(
     Raises:
         WorkersLostError: a worker died.
         WorkerFailedError: the function raised.
+        KeyboardInterrupt: Ctrl-C ended the workers; only in the main thread.
     """
     os.environ.update(_TRAIN_SETTINGS)
-    with tempfile.TemporaryDirectory(prefix="tuning-") as scratch:
+    with tempfile.TemporaryDirectory(prefix="tuning-") as scratch, _own_signals():
         try:
             _make_trainer(function, config, distribution, size, scratch).fit()
         except ray.train.WorkerGroupError as error:
             raise _explain(error) from error
         except ray.train.TrainingFailedError as error:
             raise WorkersLostError(str(error)) from error
+
+
+@contextmanager
+def _own_signals() -> Iterator[None]:
+    """Let Ctrl-C be the interrupt that it is everywhere else, in the block and after it.
+
+    Ray Train ends its workers at SIGINT and then the process, as if all had gone well, and its handler stays.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    except SystemExit as ended:
+        raise KeyboardInterrupt from ended
+    finally:
+        signal.signal(signal.SIGINT, handler)
 
 
 def _make_trainer(
