@@ -28,7 +28,12 @@ def refit(
         ),
     ] = None,
     rows: Annotated[
-        str, typer.Option("--on", metavar="train+valid|all", help="Rows to train on.")
+        str,
+        typer.Option(
+            "--on",
+            metavar="train+valid|all",
+            help="Rows to train on. train+valid leaves the test rows, which score it; all leaves none.",
+        ),
     ] = "train+valid",
     address: Address = None,
     storage: Storage = DEFAULT_STORAGE,
@@ -48,7 +53,15 @@ def refit(
 
     if rows not in set(FinalRows):
         raise ConfigError(f"--on: there is no {rows!r}; choose from {', '.join(FinalRows)}.")
-    result = run_refit(storage, name, trial, workers=workers, rows=FinalRows(rows), address=address)
+    result = run_refit(
+        storage,
+        name,
+        trial,
+        workers=workers,
+        rows=FinalRows(rows),
+        address=address,
+        tell=lambda line: typer.echo(line, err=True),
+    )
     _tell(result, name)
 
 

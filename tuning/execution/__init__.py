@@ -8,8 +8,10 @@ from tuning.execution.probe import check_nodes
 from tuning.execution.refit import RefitJob, plan_refit, refit_on_workers
 from tuning.execution.runner import run_session
 from tuning.execution.shares import Shares
+from tuning.execution.training import GroupSize
 
 __all__ = [
+    "GroupSize",
     "RefitJob",
     "Shares",
     "StudyMetrics",

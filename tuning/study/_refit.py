@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from models.errors import CheckpointError
 from tuning.config import validate_config
 from tuning.data import FinalRows, Fold, load_transform
 from tuning.errors import RecordError
-from tuning.execution import RefitJob, cluster_nodes, plan_refit, ray_cluster, refit_on_workers
+from tuning.execution import GroupSize, RefitJob, cluster_nodes, plan_refit, ray_cluster, refit_on_workers
 from tuning.families import Family, load_model
 from tuning.leaderboard import choose_trial
 from tuning.sampling import derive_seed
@@ -71,6 +72,7 @@ def refit(
     workers: int | None = None,
     rows: FinalRows = FinalRows.TRAIN_VALID,
     address: str | None = None,
+    tell: Callable[[str], None] = lambda line: None,
 ) -> Refit:
     """Train a trial's configuration again, for as many units as its best state had, and export it.
 
@@ -84,6 +86,7 @@ def refit(
         workers: N, each with a batch of its own, so that N batches make one step; None: one a GPU.
         rows: what is trained on.
         address: of the cluster; None: the study's.
+        tell: given a line before the training starts, which may have to wait for room on the cluster.
 
     Raises:
         InputError: there is no such trial, the data changed, or the cluster has no room for the workers.
@@ -102,7 +105,7 @@ def refit(
         draft.mkdir()
         job = _job(header, record, family, fold, units, draft)
         started_s = time.monotonic()
-        count, note = _train(job, place, workers)
+        count, note = _train(job, place, workers, lambda line: tell(f"{record.id}: {line}"))
         result = Refit(
             record.id, folder.refit, rows, len(fold.train), count, units,
             time.monotonic() - started_s, note, _test(job, family, fold), dict(record.test),
@@ -171,14 +174,25 @@ def _job(
     )
 
 
-def _train(job: RefitJob, address: str, workers: int | None) -> tuple[int, str]:
+def _train(job: RefitJob, address: str, workers: int | None, tell: Callable[[str], None]) -> tuple[int, str]:
     """How many workers trained, and why no more."""
     model_class = load_model(job.family, job.model_file)
     can_share = model_class.distribution is not None
     with ray_cluster(address):
         size = plan_refit(cluster_nodes(), workers, uses_gpu=model_class.uses_gpu, can_share=can_share)
+        tell(_plan(job, size))
         refit_on_workers(job, size)
     return size.workers, "" if can_share else f"One worker trains {job.family}: it cannot be distributed."
+
+
+def _plan(job: RefitJob, size: GroupSize) -> str:
+    """What is about to be trained, and where."""
+    count = "1 worker" if size.workers == 1 else f"{size.workers} workers"
+    each = f"{size.cpus:g} CPU" + (f" + {size.gpus:g} GPU" if size.gpus else "")
+    return (
+        f"{job.units} units on {len(job.train):,} rows, as soon as the cluster has room for {count} "
+        f"with {each}; Ctrl-C ends it and leaves the study as it was."
+    )
 
 
 def _test(job: RefitJob, family: Family, fold: Fold) -> dict[str, float]:
