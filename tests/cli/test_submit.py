@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -61,6 +62,15 @@ def test_what_is_wrong_is_said_in_one_sentence(
     arguments: tuple[str | Path, ...], said: str, refused: Callable[..., str]
 ) -> None:
     assert said in refused(*arguments)
+
+
+def test_a_dashboard_that_does_not_answer_is_not_waited_for(
+    refused: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tuning.execution.jobs._REQUEST_S", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        assert f"no Ray dashboard answers at {url}" in refused("jobs", "--address", url)
 
 
 def test_libraries_are_installed_in_the_versions_found_here() -> None:

@@ -8,7 +8,7 @@ import os
 import re
 import socket
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -45,6 +45,8 @@ _TALKATIVE = (
     JobSubmissionClient.__module__,
 )
 _ANSWER_S = 10.0
+# For a request, which may bring a whole package.
+_REQUEST_S = 120.0
 _POLL_S = 0.5
 _STUDY, _STORAGE = "tuning_study", "tuning_storage"
 
@@ -89,6 +91,13 @@ class StudyJob:
     message: str
 
 
+class _Client(JobSubmissionClient):  # type: ignore[misc]
+    """Gives up on a dashboard that takes a request and does not answer; Ray's own client waits for ever."""
+
+    def _do_request(self, method: str, endpoint: str, **rest: Any) -> Any:
+        return super()._do_request(method, endpoint, timeout=(_ANSWER_S, _REQUEST_S), **rest)
+
+
 class StudyJobs:
     """The studies' jobs of one cluster.
 
@@ -107,7 +116,7 @@ class StudyJobs:
         self.url = _find_dashboard(address)
         with self._told(), _without_address_variables():
             _check_port(self.url)
-            self._client = JobSubmissionClient(self.url)
+            self._client = _Client(self.url)
 
     def all(self) -> list[StudyJob]:
         """Every study's job that the cluster remembers, the newest last."""
@@ -156,7 +165,7 @@ class StudyJobs:
         with self._told():
             self._client.submit_job(
                 entrypoint=command,
-                submission_id=f"{study}.{len(own) + 1}",
+                submission_id=f"{study}.{_next_number(own)}",
                 metadata={_STUDY: study, _STORAGE: storage, "job_name": study},
                 runtime_env={**runtime_env, "working_dir": str(package), "env_vars": env_vars},
             )
@@ -256,6 +265,11 @@ def _check_size(package: Path) -> None:
             f"{LARGEST_PACKAGE_BYTES / 2**20:.0f} MiB with a job; put the data where the cluster sees them, "
             "and name them by --cluster-data."
         )
+
+
+def _next_number(jobs: Iterable[StudyJob]) -> int:
+    """One more than the highest: a job that was deleted from the cluster leaves a gap."""
+    return 1 + max((int(job.id.rpartition(".")[2]) for job in jobs), default=0)
 
 
 def _read(details: Any) -> StudyJob:

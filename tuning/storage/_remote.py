@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import re
+import secrets
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -87,7 +88,7 @@ class Remote:
         Raises:
             StorageError: the store refuses one of these.
         """
-        name = f".probe-{os.getpid()}"
+        name = f".probe-{secrets.token_hex(8)}"
         self._try("written", lambda: self._put(name, b"probe"), pauses_s=())
         self._try("read", lambda: self._get(name), pauses_s=())
         self._try("written", lambda: self._delete(name), pauses_s=())

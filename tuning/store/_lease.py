@@ -34,7 +34,8 @@ class Holder:
 
     Attributes:
         host: its machine's name.
-        machine: id of the machine's start, which tells machines of one name apart.
+        machine: id of the machine's start and of the space of process ids in it, which tell machines and
+            containers of one name apart.
         process: process id.
         process_started: clock ticks from the machine's start to the process's, which tells processes of
             one id apart.
@@ -163,7 +164,8 @@ def read_holder(remote: Remote) -> Holder | None:
 
 
 def _machine() -> str:
-    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    return f"{boot} {os.readlink('/proc/self/ns/pid')}"
 
 
 def _process_started(process: int) -> str:
