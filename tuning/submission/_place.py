@@ -26,7 +26,7 @@ def check_place(folder: str) -> str:
     """
     if holds_secrets(folder):
         raise ConfigError(
-            "storage.folder: the URI has credentials in it, which whoever sees the cluster's jobs would read; "
+            "storage.folder: the URI has credentials in it, which all who see the cluster's jobs would read; "
             f"give --storage '{without_secrets(folder)}', with the credentials in the nodes' environment, "
             "or sent by --env AWS_ACCESS_KEY_ID --env AWS_SECRET_ACCESS_KEY."
         )
