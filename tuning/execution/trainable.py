@@ -18,7 +18,7 @@ from tuning.execution.gpu_memory import poisoned, reset_gpu_memory
 from tuning.execution.metrics import TrialMetrics
 from tuning.execution.training import GroupSize, WorkersLostError
 from tuning.execution.watchdog import watchdog
-from tuning.execution.workers import SharedContext, TrialWorkers
+from tuning.execution.workers import NoRoomError, SharedContext, TrialWorkers
 from tuning.families import load_model
 from tuning.store import Placement, Result, Status
 from tuning.trial import Report, TrialLoop, TrialSpec
@@ -102,6 +102,8 @@ class StudyTrainable(tune.Trainable):  # type: ignore[misc]
             return self._loop.step()
         except (WorkersLostError, StorageError):
             raise
+        except NoRoomError:
+            return Report(0, None, self._seconds, interrupted=True)
         except Exception as error:
             trace = traceback.format_exc()
             logging.getLogger(__name__).error("%s failed:\n%s", self._spec.id, trace)
@@ -113,7 +115,8 @@ class StudyTrainable(tune.Trainable):  # type: ignore[misc]
     def _make_loop(self) -> TrialLoop | TrialWorkers:
         if self._size is not None and self._shared is not None:
             self._workers = self._workers_for(self._size, self._shared)
-            self._placement = self._workers.begin(self._spec)
+            folder = self._context.folder
+            self._placement = self._workers.begin(self._spec, folder.mirror.watch(folder.stop_file))
             return self._workers
         return build_loop(
             self._context,

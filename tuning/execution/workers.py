@@ -10,6 +10,7 @@ import asyncio
 import gc
 import threading
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import count
 from typing import Any
@@ -124,6 +125,10 @@ class _Job:
     board: ActorHandle
 
 
+class NoRoomError(RuntimeError):
+    """The study was to stop while a trial's workers waited for room on the cluster."""
+
+
 class TrialWorkers:
     """Workers that run one trial after the other; `step` and `train_seconds` are those of `TrialLoop`.
 
@@ -139,6 +144,7 @@ class TrialWorkers:
         self._job = _Job(distribution, size, context, ray.remote(num_cpus=0)(_Board).remote(size.workers))
         self._error: Exception | None = None
         self._train_seconds = 0.0
+        self._have_started = False
         self._thread = threading.Thread(target=self._train, daemon=True)
         self._thread.start()
 
@@ -151,15 +157,21 @@ class TrialWorkers:
         """Time spent on the present trial so far, earlier attempts included."""
         return self._train_seconds
 
-    def begin(self, spec: TrialSpec) -> Placement:
+    def begin(self, spec: TrialSpec, should_stop: Callable[[], bool]) -> Placement:
         """Begin a trial; returns where the workers are.
 
+        Args:
+            spec: what to train.
+            should_stop: asked while the workers start, which may have to wait for others to end.
+
         Raises:
+            NoRoomError: asked to stop before all workers ran.
             WorkersLostError: a worker died.
             WorkerFailedError: a worker could not start.
         """
         self._train_seconds = 0.0
-        places: list[Placement] = self._wait_for(self._job.board.places.remote())
+        places: list[Placement] = self._wait_for(self._job.board.places.remote(), should_stop)
+        self._have_started = True
         self._wait_for(self._job.board.begin.remote(spec))
         return _joined(places)
 
@@ -177,7 +189,8 @@ class TrialWorkers:
     def end(self) -> None:
         """Let the workers return, and give their resources back."""
         self._job.board.end.remote()
-        self._thread.join(_END_S)
+        if self._have_started:
+            self._thread.join(_END_S)
         # Workers that still train lose the board, which ends them.
         ray.kill(self._job.board)
 
@@ -187,11 +200,13 @@ class TrialWorkers:
         except RuntimeError as error:
             self._error = error
 
-    def _wait_for(self, answer: ray.ObjectRef) -> Any:
+    def _wait_for(self, answer: ray.ObjectRef, should_stop: Callable[[], bool] = lambda: False) -> Any:
         while True:
             ready, _ = ray.wait([answer], timeout=_LOOK_EVERY_S)
             if ready:
                 return ray.get(answer)
+            if should_stop():
+                raise NoRoomError
             if not self._thread.is_alive():
                 raise self._error or ExecutionError("The workers of a trial returned before it ended.")
 
