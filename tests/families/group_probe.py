@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 from pathlib import Path
-from typing import Literal
 
 from torch import Tensor, nn
 
@@ -15,9 +14,16 @@ from models._torch_rows import as_tensor
 
 
 class GroupProbeParams(AdamParams):
-    """`fault` is what the last worker does in its third epoch: the first time, and the second."""
+    """What the last worker does, to models with which seed.
 
-    fault: Literal["none", "kill_then_raise"] = "none"
+    Attributes:
+        killed_seed: seed of the model whose worker is killed in the third epoch, once.
+        raising_seed: seed of the model that raises an error in the first epoch.
+        marker: file that tells that a worker was killed.
+    """
+
+    killed_seed: int | None = None
+    raising_seed: int | None = None
     marker: str = ""
 
 
@@ -34,15 +40,14 @@ class GroupProbe(TorchModel[GroupProbeParams]):
         return (as_tensor(table.dense),)
 
     def _advance(self, train: Table) -> None:
-        if self.units_done == 2 and self.group.rank == self.group.size - 1:
+        if self.group.rank == self.group.size - 1:
             self._misbehave()
         super()._advance(train)
 
     def _misbehave(self) -> None:
-        if self.params.fault == "none":
-            return
-        marker = Path(self.params.marker)
-        if marker.exists():
+        if self.seed == self.params.raising_seed:
             raise ValueError("the probe was told to raise")
-        marker.touch()
-        os.kill(os.getpid(), signal.SIGKILL)
+        marker = Path(self.params.marker)
+        if self.seed == self.params.killed_seed and self.units_done == 2 and not marker.exists():
+            marker.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
