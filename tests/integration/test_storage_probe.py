@@ -38,7 +38,7 @@ class TwoNodes:
 
 @pytest.fixture(scope="module")
 def own_token() -> Iterator[None]:
-    """A token of this cluster alone: its nodes and drivers know each other by it, whatever the machine has."""
+    """A token of this cluster alone: nodes and drivers know each other by it, whatever the machine has."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_AUTH_MODE", "token")
         patch.setenv("RAY_AUTH_TOKEN", secrets.token_hex(32))

@@ -14,7 +14,7 @@ from tests.storage.object_store import ObjectStore
 from tuning.errors import ExecutionError, InputError
 from tuning.storage import Remote
 from tuning.store import Lease, is_driven
-from tuning.store._lease import NAME, Holder
+from tuning.store._lease import NAME, Holder, read_holder
 
 _HOLD = """
 import sys, time
@@ -79,9 +79,12 @@ def test_a_driver_elsewhere_keeps_its_lease_for_a_minute(
 def test_a_lease_is_renewed(remote: Remote, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tuning.store._lease.BEAT_S", 0.1)
     with Lease(remote, "study"):
-        first = Holder(**json.loads(remote.read(NAME)))
+        renewed = set()
         deadline_s = time.monotonic() + 20
-        while Holder(**json.loads(remote.read(NAME))).renewed == first.renewed:
+        while len(renewed) < 2:
+            # The test's store may give half an object while it is replaced; S3 does not.
+            if (holder := read_holder(remote)) is not None:
+                renewed.add(holder.renewed)
             assert time.monotonic() < deadline_s
 
 

@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from tests.storage.object_store import ObjectStore
 from tests.study.finished import prepare
 from tuning.cli import app
 from tuning.errors import ConfigError
 from tuning.monitoring import GRAFANA_FILE
-from tuning.session import DriverPlace, read_place, told_place
+from tuning.session import DriverPlace, StudyFolder, read_place, told_place
 from tuning.store import DriverLock
 from tuning.study import Page, PageState, PreparedStudy, find_pages
 
@@ -131,6 +132,16 @@ def test_monitors_that_the_study_has_come_with_the_way_to_them(study: PreparedSt
     assert found["TensorBoard"].where == f"tensorboard --logdir {study.folder.root / 'tensorboard'}"
     assert found["MLflow"].where == "mlflow ui --backend-store-uri sqlite:////tmp/mlflow.db"
     assert found["optuna-dashboard"].where == f"optuna-dashboard {study.folder.root / 'journal.log'}"
+
+
+def test_a_study_in_an_object_store_has_no_record_that_optuna_dashboard_reads(
+    study: PreparedStudy, object_store: ObjectStore
+) -> None:
+    folder = StudyFolder(object_store.uri("watched"), "demo")
+    found = {page.name: page for page in find_pages(study.header, folder, **ELSEWHERE)}
+    assert found["optuna-dashboard"].state is PageState.OFF
+    assert "storage.url" in found["optuna-dashboard"].hint
+    assert found["study folder"].where == "s3://studies/watched/demo"
 
 
 def test_an_mlflow_server_is_asked_and_its_password_not_shown(study: PreparedStudy, serve: Serve) -> None:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+
+from tuning.storage import is_uri, without_secrets
 
 DEFAULT_STORAGE = "studies"
 PLACE_PANEL = "Where and with what"
@@ -108,3 +112,11 @@ def number_or_text(text: str | None) -> Any:
         return None if text is None else float(text)
     except ValueError:
         return text
+
+
+def storage_option(storage: str) -> str:
+    """The option as it is to be typed again; a URI has `&` in it, and its credentials are left out."""
+    if is_uri(storage):
+        return f" --storage {shlex.quote(without_secrets(storage))}"
+    is_default = Path(storage).resolve() == Path(DEFAULT_STORAGE).resolve()
+    return "" if is_default else f" --storage {storage}"

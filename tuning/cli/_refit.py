@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tuning.cli._options import DEFAULT_STORAGE, Address, Storage, StudyName
+from tuning.cli._options import DEFAULT_STORAGE, Address, Storage, StudyName, storage_option
 from tuning.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -62,17 +62,18 @@ def refit(
         address=address,
         tell=lambda line: typer.echo(line, err=True),
     )
-    _tell(result, name)
+    _tell(result, name, storage)
 
 
-def _tell(result: Refit, name: str) -> None:
+def _tell(result: Refit, name: str, storage: str) -> None:
     """What was trained, where it is, and how it does on rows that it has not seen."""
     count = "1 worker" if result.workers == 1 else f"{result.workers} workers"
     lines = [
         f"{result.trial} trained on {result.rows:,} rows ({result.trained_on}) for {result.units} units "
-        f"in {result.seconds:.1f} s by {count}; it is in {result.folder}",
+        f"in {result.seconds:.1f} s by {count}; it is in {result.place}",
         *_test_lines(result),
-        f"Predict with it: tuning predict {name} FILE -o predictions.csv --model refit",
+        f"Predict with it: tuning predict {name} FILE -o predictions.csv --model refit"
+        f"{storage_option(storage)}",
     ]
     for line in ([result.note] if result.note else []) + lines:
         typer.echo(line, err=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,11 +29,11 @@ from tuning.cli._options import (
     WorkersPerTrial,
     given,
     number_or_text,
+    storage_option,
 )
 from tuning.config import set_entry
 from tuning.errors import StudyFailedError
 from tuning.session import StudyFolder
-from tuning.storage import is_uri, without_secrets
 from tuning.store import Status
 
 if TYPE_CHECKING:
@@ -280,17 +279,9 @@ def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
 
 
 def _exit_interrupted(name: str, storage: str) -> NoReturn:
-    line = f"tuning resume {name}{_storage_option(storage)}"
+    line = f"tuning resume {name}{storage_option(storage)}"
     typer.echo(f"\nInterrupted; nothing is lost. Go on with: {line}", err=True)
     raise typer.Exit(130)
-
-
-def _storage_option(storage: str) -> str:
-    """The option as it is to be typed again; a URI has `&` in it, and its credentials are left out."""
-    if is_uri(storage):
-        return f" --storage {shlex.quote(without_secrets(storage))}"
-    is_default = Path(storage).resolve() == Path(DEFAULT_STORAGE).resolve()
-    return "" if is_default else f" --storage {storage}"
 
 
 def _conclude(outcome: Outcome, name: str, storage: str) -> None:
@@ -300,7 +291,7 @@ def _conclude(outcome: Outcome, name: str, storage: str) -> None:
     print_leaderboard(outcome.leaderboard, top=10)
     if outcome.notice is not None:
         typer.echo(f"\n{name}: {outcome.notice}", err=True)
-    place = _storage_option(storage)
+    place = storage_option(storage)
     if outcome.interrupted:
         _exit_interrupted(name, storage)
     if not outcome.leaderboard.ranked:

@@ -22,6 +22,7 @@ from tuning.execution.training import (
     train_on_workers,
 )
 from tuning.families import load_model
+from tuning.session import StudyFolder
 from tuning.space import build_params
 from tuning.trial import Progress, write_checkpoint
 
@@ -34,6 +35,7 @@ class RefitJob:
     """What is trained.
 
     Attributes:
+        study: where the model is written, in its `folder`.
         family: name of the family.
         model_file: its file when it is not a shipped one.
         params: hyperparameters.
@@ -41,9 +43,9 @@ class RefitJob:
         train: the rows.
         seed: of the model.
         units: of budget, all of which are trained.
-        folder: where `model/` is written; seen by every worker.
     """
 
+    study: StudyFolder
     family: str
     model_file: Path | None
     params: Mapping[str, Any]
@@ -51,7 +53,27 @@ class RefitJob:
     train: Table
     seed: int
     units: int
-    folder: Path
+
+    @property
+    def folder(self) -> Path:
+        """Where `model/` is written; of a study in an object store, one on each machine."""
+        return self.study.refit.with_name(".refit.draft")
+
+    def reach(self) -> Path | None:
+        """Make sure that this machine can write the model; the family's file here, None of a shipped one.
+
+        Raises:
+            InputError: the study lies on another machine's disk.
+        """
+        if self.study.remote is not None:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        elif not self.folder.is_dir():
+            raise InputError(f"A worker's node does not see {self.folder}: put the study on a shared disk.")
+        if self.model_file is None:
+            return None
+        here = self.study.models / self.model_file.name
+        self.study.mirror.pull(here)
+        return here
 
 
 def plan_refit(nodes: Sequence[Node], workers: int | None, *, uses_gpu: bool, can_share: bool) -> GroupSize:
@@ -96,10 +118,8 @@ def _refit(config: dict[str, Any]) -> None:
     """What each worker does."""
     job: RefitJob = ray.get(config["job"])
     distribution: Distribution | None = config["distribution"]
-    if not job.folder.is_dir():
-        raise InputError(f"A worker's node does not see {job.folder}: put the study on a shared disk.")
     group = own_group(distribution)
-    model_class = load_model(job.family, job.model_file)
+    model_class = load_model(job.family, job.reach())
     params = build_params(model_class, job.params, job.family)
     model = model_class(params, job.schema, seed=job.seed, device=own_device(), threads=config["threads"])
     model.join(group)
@@ -111,7 +131,8 @@ def _refit(config: dict[str, Any]) -> None:
             model.observe(model.train_loss)
     model.mark_best()
     if group.rank == 0:
-        write_checkpoint(job.folder, "model", [model], Progress(units_done=job.units, best_units=job.units))
+        progress = Progress(units_done=job.units, best_units=job.units)
+        job.study.mirror.push(write_checkpoint(job.folder, "model", [model], progress))
 
 
 def _steering_rows(train: Table) -> Table:

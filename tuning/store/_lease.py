@@ -165,7 +165,7 @@ def read_holder(remote: Remote) -> Holder | None:
 
 def _machine() -> str:
     boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    return f"{boot} {os.readlink('/proc/self/ns/pid')}"
+    return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
 
 
 def _process_started(process: int) -> str:

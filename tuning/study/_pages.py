@@ -91,7 +91,7 @@ def find_pages(
         _optuna_page(header, folder),
         _tensorboard_page(folder),
         _mlflow_page(header),
-        Page("study folder", PageState.THERE, str(folder.root)),
+        Page("study folder", PageState.THERE, str(folder)),
     )
 
 
@@ -144,6 +144,9 @@ def _grafana_page(study: str, url: str) -> Page:
 
 def _optuna_page(header: StudyHeader, folder: StudyFolder) -> Page:
     url = header.config.storage.url
+    if url is None and folder.remote is not None:
+        hint = "it reads no record in an object store; one in a database it does: run … --set storage.url=URL"
+        return Page("optuna-dashboard", PageState.OFF, hint=hint)
     record = str(folder.root / JOURNAL_NAME) if url is None else mask_password(url)
     is_installed = importlib.util.find_spec("optuna_dashboard") is not None
     hint = "" if is_installed else "install it first: pip install 'tuning-on-ray[dashboard]'"

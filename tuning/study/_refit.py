@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,7 +42,7 @@ class Refit:
 
     Attributes:
         trial: the trial whose configuration it is.
-        folder: the bundle.
+        place: where the bundle is.
         trained_on: which rows.
         rows: how many.
         workers: that trained it.
@@ -53,7 +54,7 @@ class Refit:
     """
 
     trial: str
-    folder: Path
+    place: str
     trained_on: FinalRows
     rows: int
     workers: int
@@ -99,21 +100,30 @@ def refit(
     with folder.checkpoint(_checkpoint(record)) as checkpoint:
         units = read_best_units(checkpoint)
     fold = read_final_fold(header, folder, rows)
-    with folder.lock():
-        draft = folder.refit.with_name(".refit.draft")
-        shutil.rmtree(draft, ignore_errors=True)
-        draft.mkdir()
-        job = _job(header, record, family, fold, units, draft)
+    job = _job(header, folder, record, family, fold, units)
+    with folder.lock(), _empty(job):
         started_s = time.monotonic()
         count, note = _train(job, place, workers, lambda line: tell(f"{record.id}: {line}"))
+        folder.mirror.pull(job.folder / _MODEL)
         result = Refit(
-            record.id, folder.refit, rows, len(fold.train), count, units,
+            record.id, f"{folder}/{folder.refit.name}", rows, len(fold.train), count, units,
             time.monotonic() - started_s, note, _test(job, family, fold), dict(record.test),
         )  # fmt: skip
-        _describe(draft, header, record, family, fold, result)
-        replace_folder(draft, folder.refit)
+        _describe(job.folder, header, record, family, fold, result)
+        replace_folder(job.folder, folder.refit)
         folder.mirror.push(folder.refit)
     return result
+
+
+@contextmanager
+def _empty(job: RefitJob) -> Iterator[None]:
+    """Make the job's folder for the block; nothing of it stays, here or in an object store."""
+    shutil.rmtree(job.folder, ignore_errors=True)
+    job.folder.mkdir()
+    try:
+        yield
+    finally:
+        job.study.mirror.delete(job.folder)
 
 
 def load_refit(header: StudyHeader, folder: StudyFolder, *, device: str = "cpu") -> tuple[str, Predictor]:
@@ -159,10 +169,11 @@ def _checkpoint(record: TrialRecord) -> str:
 
 
 def _job(
-    header: StudyHeader, record: TrialRecord, family: Family, fold: Fold, units: int, draft: Path
+    header: StudyHeader, folder: StudyFolder, record: TrialRecord, family: Family, fold: Fold, units: int
 ) -> RefitJob:
     seed = derive_seed(header.config.search.seed, record.model, record.number)
     return RefitJob(
+        study=folder,
         family=family.name,
         model_file=family.file,
         params=record.params,
@@ -170,7 +181,6 @@ def _job(
         train=fold.train,
         seed=derive_seed(seed, 0),  # that of the trial's own first fold
         units=units,
-        folder=draft,
     )
 
 
