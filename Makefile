@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test lint clean
+.PHONY: demo test test-slow lint clean
 
 $(INSTALLED): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -20,8 +20,11 @@ lint: $(INSTALLED)  ## Style and types.
 	$(BIN)/ruff format --check models tuning tests benchmarks
 	$(BIN)/mypy
 
-test: lint  ## Lint, types, and every test.
+test: lint  ## Lint, types, and every test that does not take minutes.
 	$(BIN)/pytest
+
+test-slow: $(INSTALLED)  ## Whole studies on several nodes and workers, and through many faults.
+	$(BIN)/pytest -m slow
 
 clean:  ## Remove the environment and what tools left; studies stay.
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -19,6 +19,8 @@ from ray._private.services import get_node_ip_address
 from tests.integration.command import ABALONE, leaderboard, tuning
 from tests.integration.test_gpus import GPU_PROBE
 
+pytestmark = pytest.mark.slow
+
 _NOTHING = {"auth": {"ssh_user": "nobody"}, "docker": {}, "file_mounts": {}, "cluster_synced_files": []} | {
     f"{part}_commands": []
     for part in (

@@ -9,6 +9,8 @@ import pytest
 
 from tests.conftest import ROOT
 
+pytestmark = pytest.mark.slow
+
 HARDEST = ["--cpus", "4", "--shares", "0.25", "--at-once", "4", "--mixed", "yes"]
 
 

@@ -64,7 +64,7 @@ def test_a_trial_too_large_for_its_share_ends_on_a_whole_gpu_and_its_neighbours_
     assert ray.available_resources()["GPU"] == 2, "all is given back"
 
 
-@pytest.mark.parametrize("share", [0.5, 1.0])
+@pytest.mark.parametrize("share", [0.5, pytest.param(1.0, marks=pytest.mark.slow)])
 def test_a_trial_too_large_for_a_whole_gpu_fails_and_says_what_to_lower(share: float, tmp_path: Path) -> None:
     (record,) = run(tmp_path, share, trials=1, needs=2.0, library="xgboost", unit_seconds=0.0)
     assert (record.status, record.attempts) == ("failed", 2 if share < 1 else 1)

@@ -62,6 +62,7 @@ def test_no_more_trials_at_once_than_the_node_has_memory_for(tmp_path: Path) -> 
     assert {row.status for row in outcome.leaderboard.rows} == {"completed"}
 
 
+@pytest.mark.slow
 def test_a_worker_that_ray_ends_for_memory_fails_its_trial_and_not_the_study(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

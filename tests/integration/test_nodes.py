@@ -19,6 +19,8 @@ from tests.integration.command import ABALONE, PROBE, command, tuning
 from tuning.store import Status, TrialRecord
 from tuning.study import read_header
 
+pytestmark = pytest.mark.slow
+
 UNITS = 27
 
 
@@ -50,6 +52,13 @@ def machines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machines]:
         "health_check_timeout_ms": 500,
         "health_check_failure_threshold": 5,
     }
+    # `Cluster` starts nodes without tokens, whatever a test before has set.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_AUTH_MODE", "disabled")
+        yield from _run(link, quickly)
+
+
+def _run(link: Path, quickly: dict[str, int]) -> Iterator[Machines]:
     cluster = Cluster()
     cluster.add_node(num_cpus=0, include_dashboard=False, temp_dir=str(link), _system_config=quickly)
     yield Machines(cluster)

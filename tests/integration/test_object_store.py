@@ -20,7 +20,6 @@ from tuning.storage import Remote
 from tuning.store import Status, TrialRecord
 from tuning.study import read_header
 
-KILLS = 3
 TRIALS = 5  # of each of two families
 
 
@@ -63,14 +62,15 @@ def _entries(remote: Remote) -> int:
 
 
 @pytest.mark.timeout(400)
+@pytest.mark.parametrize("kills", [1, pytest.param(3, marks=pytest.mark.slow)])
 def test_a_killed_study_goes_on_from_other_machines(
-    object_store: ObjectStore, ray_address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    kills: int, object_store: ObjectStore, ray_address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     chance = random.Random(4)
-    storage = object_store.uri("killed")
+    storage = object_store.uri(f"killed-{kills}")
     remote = Remote(storage) / "killed"
     before: dict[str, TrialRecord] = {}
-    for kill in range(KILLS):
+    for kill in range(kills):
         monkeypatch.setenv("TUNING_CACHE", str(tmp_path / f"machine-{kill}"))
         arguments = ["resume", "killed", "--storage", storage, "--quiet"]
         words = arguments if remote.exists("study.yaml") else run_arguments("killed", storage, ray_address)
@@ -117,6 +117,7 @@ def _assert_no_secret_is_kept(remote: Remote, said: subprocess.CompletedProcess[
     )
 
 
+@pytest.mark.slow
 def test_a_store_that_is_away_for_a_while_costs_nothing_but_time(
     object_store: ObjectStore, ray_address: str
 ) -> None:
@@ -156,6 +157,7 @@ def test_a_signal_reaches_workers_through_the_store(object_store: ObjectStore, r
     assert not remote.exists("stop")
 
 
+@pytest.mark.slow
 def test_a_study_is_run_once(object_store: ObjectStore, ray_address: str) -> None:
     storage = object_store.uri("once")
     remote = Remote(storage) / "once"

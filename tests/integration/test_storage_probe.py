@@ -112,6 +112,7 @@ def test_a_folder_that_a_node_does_not_see_is_refused(two_nodes: TwoNodes) -> No
     assert not list((two_nodes.hidden / "unseen").glob("probe-*"))
 
 
+@pytest.mark.slow
 def test_a_folder_that_all_see_is_used(two_nodes: TwoNodes, tmp_path: Path) -> None:
     done = run("seen", tmp_path, two_nodes)
     assert done.returncode == 0, done.stderr

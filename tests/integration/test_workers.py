@@ -21,6 +21,8 @@ from tuning.sampling import derive_seed
 from tuning.store import TrialRecord
 from tuning.study import read_header
 
+pytestmark = pytest.mark.slow
+
 GROUP_PROBE = ROOT / "tests" / "families" / "group_probe.py"
 FAMILY = "group_probe"
 SEED = 1
