@@ -61,6 +61,13 @@ def _entries(remote: Remote) -> int:
     return max((int(name.split("-")[1]) for name in remote.names("journal")), default=0)
 
 
+def _has_reported(trial_id: str, name: str, storage: str) -> bool:
+    if not (Remote(storage) / name).exists("study.yaml"):
+        return False
+    record = records(name, storage).get(trial_id)
+    return record is not None and bool(record.values)
+
+
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize("kills", [1, pytest.param(3, marks=pytest.mark.slow)])
 def test_a_killed_study_goes_on_from_other_machines(
@@ -143,7 +150,7 @@ def test_a_signal_reaches_workers_through_the_store(object_store: ObjectStore, r
     remote = Remote(storage) / "stopped"
     arguments = [*run_arguments("stopped", storage, ray_address), "--set", "spaces.probe.unit_seconds=1"]
     process = subprocess.Popen(command(*arguments), stderr=subprocess.PIPE, text=True)
-    while _entries(remote) < 8:
+    while not _has_reported("probe-0000", "stopped", storage):
         assert process.poll() is None
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
