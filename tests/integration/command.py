@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.conftest import ROOT
+from tuning import Study
+from tuning.study import read_header, read_leaderboard
 
 Run = Callable[..., str]
 """Runs a command in this process, and returns what it says."""
@@ -30,10 +32,15 @@ def command(*arguments: str | Path) -> list[str]:
 
 def leaderboard(name: str, storage: Path) -> list[dict[str, Any]]:
     """The rows of a study's leaderboard, read from its record."""
-    shown = tuning("leaderboard", name, "--format", "json", "--storage", storage)
-    assert shown.returncode == 0, shown.stderr
-    rows: list[dict[str, Any]] = json.loads(shown.stdout)["rows"]
+    header, folder = read_header(storage, name)
+    with header.open_store(folder) as store:
+        rows: list[dict[str, Any]] = json.loads(read_leaderboard(header, store).to_json())["rows"]
     return rows
+
+
+def assert_audited(name: str, storage: Path) -> None:
+    """The record and the folder of a study agree."""
+    assert not Study.open(name, storage, quiet=True).audit()
 
 
 def trial(rows: list[dict[str, Any]], name: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.command import ABALONE, PROBE, leaderboard, trial, tuning
+from tests.integration.command import ABALONE, PROBE, assert_audited, leaderboard, trial, tuning
 
 FAULTS = ["none", "raise", "nan", "hang", "kill"]
 
@@ -26,7 +26,7 @@ def faulty(tmp_path_factory: pytest.TempPathFactory, ray_address: str) -> list[d
         "--set", f"spaces.probe.fault={choices}",
     )  # fmt: skip
     assert ran.returncode == 0, ran.stderr
-    assert tuning("audit", "faulty", "--storage", storage).returncode == 0
+    assert_audited("faulty", storage)
     return leaderboard("faulty", storage)
 
 

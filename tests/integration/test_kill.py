@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.command import ABALONE, PROBE, command, leaderboard, tuning
+from tests.integration.command import ABALONE, PROBE, assert_audited, command, leaderboard, tuning
 from tuning.execution.search import FamilySearch
 from tuning.pruning import AshaPruner
 from tuning.session import Session
@@ -135,7 +135,7 @@ def test_a_study_killed_ten_times_equals_one_that_was_not(tmp_path: Path, ray_ad
         after = _records(killed, tmp_path)
         _assert_nothing_lost(before, after)
         assert {name: _trained(tmp_path, killed, name) for name in finished_logs} == finished_logs
-        assert tuning("audit", killed, "--storage", tmp_path).returncode == 0
+        assert_audited(killed, tmp_path)
         _assert_rungs_follow_from_the_record(tmp_path, killed)
         before = after
         done = [name for name, record in after.items() if record.status.is_finished]
@@ -144,7 +144,7 @@ def test_a_study_killed_ten_times_equals_one_that_was_not(tmp_path: Path, ray_ad
     resumed = tuning("resume", killed, "--storage", tmp_path, "--quiet")
     assert resumed.returncode == 0, resumed.stderr
     _assert_nothing_lost(before, _records(killed, tmp_path))
-    assert tuning("audit", killed, "--storage", tmp_path).returncode == 0
+    assert_audited(killed, tmp_path)
 
     whole = tuning(*_run_arguments("whole", tmp_path, ray_address))
     assert whole.returncode == 0, whole.stderr

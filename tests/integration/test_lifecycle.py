@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from tests.integration.command import ABALONE, PROBE, command, leaderboard, tuning
+from tests.integration.command import ABALONE, PROBE, assert_audited, command, leaderboard, tuning
 from tuning.study import read_header
 
 
@@ -48,12 +48,12 @@ def test_a_signal_checkpoints_what_runs_and_prints_the_resume_line(
     interrupted = [row for row in leaderboard("stopped", tmp_path) if row["status"] == "interrupted"]
     assert interrupted
     assert all((tmp_path / "stopped" / row["checkpoint"]).is_dir() for row in interrupted)
-    assert tuning("audit", "stopped", "--storage", tmp_path).returncode == 0
+    assert_audited("stopped", tmp_path)
 
     resumed = tuning("resume", "stopped", "--storage", tmp_path, "--quiet")
     assert resumed.returncode == 0, resumed.stderr
     assert [row["status"] for row in leaderboard("stopped", tmp_path)] == ["completed"] * 4
-    assert tuning("audit", "stopped", "--storage", tmp_path).returncode == 0
+    assert_audited("stopped", tmp_path)
 
 
 @pytest.mark.parametrize("delay_s", [0.0, 0.7])
@@ -85,7 +85,7 @@ def test_killed_together_with_its_own_ray_it_resumes_from_the_folder_alone(tmp_p
     assert resumed.returncode == 0, resumed.stderr
     assert "Ray dashboard: http://" in resumed.stderr
     assert len(leaderboard("alone", tmp_path)) == 4
-    assert tuning("audit", "alone", "--storage", tmp_path).returncode == 0
+    assert_audited("alone", tmp_path)
 
 
 def test_two_drivers_cannot_run_one_study(tmp_path: Path, ray_address: str) -> None:
@@ -117,7 +117,7 @@ def test_a_finished_study_is_extended_shown_and_predicted_with(tmp_path: Path, r
     assert all(rows[name]["valid"] == row["valid"] for name, row in first.items())
     best_of_each = {row["trial"] for row in rows.values() if row["best_of_family"]}
     assert {name for name, row in rows.items() if row["test"] is not None} >= best_of_each
-    assert tuning("audit", "grow", "--storage", tmp_path).returncode == 0
+    assert_audited("grow", tmp_path)
 
     for model in ("best", "linear_gd", "lightgbm-0001"):
         out = tmp_path / "predictions.csv"
@@ -149,7 +149,7 @@ def test_a_time_budget_ends_in_a_ranking_and_can_be_prolonged(tmp_path: Path, ra
     assert sum(row["status"] == "completed" for row in prolonged) > sum(
         row["status"] == "completed" for row in rows
     )
-    assert tuning("audit", "timed", "--storage", tmp_path).returncode == 0
+    assert_audited("timed", tmp_path)
 
 
 def test_audit_finds_what_is_wrong(tmp_path: Path, ray_address: str) -> None:

@@ -145,6 +145,7 @@ def test_a_store_that_is_away_for_a_while_costs_nothing_but_time(
     assert len(rows) == 2 * TRIALS
 
 
+@pytest.mark.slow
 def test_a_signal_reaches_workers_through_the_store(object_store: ObjectStore, ray_address: str) -> None:
     storage = object_store.uri("stopped")
     remote = Remote(storage) / "stopped"

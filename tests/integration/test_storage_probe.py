@@ -120,6 +120,7 @@ def test_a_folder_that_all_see_is_used(two_nodes: TwoNodes, tmp_path: Path) -> N
     assert not list((tmp_path / "seen").glob("probe-*"))
 
 
+@pytest.mark.slow
 def test_a_node_without_credentials_is_named(
     two_nodes: TwoNodes, object_store: ObjectStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
