@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.compose import ColumnTransformer
-from sklearn.impute import SimpleImputer
-from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import OneHotEncoder, QuantileTransformer, StandardScaler
 
 from tuning.data._values import FloatArray
+
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
+    from sklearn.preprocessing import OneHotEncoder
 
 ONE_HOT_LEVELS = 16
 _LIMIT = 10.0  # standard deviations
@@ -51,6 +51,8 @@ class DenseEncoder:
 
         A column with a value beyond `heavy_tail` standard deviations is heavy-tailed.
         """
+        from sklearn.preprocessing import OneHotEncoder
+
         few = [np.arange(levels) for levels in cardinalities if is_one_hot(levels)]
         encoder = None
         if few:
@@ -87,6 +89,11 @@ def is_one_hot(levels: int) -> bool:
 
 
 def _fit_numeric(numbers: FloatArray, seed: int, heavy_tail: float) -> Pipeline:
+    from sklearn.compose import ColumnTransformer
+    from sklearn.impute import SimpleImputer
+    from sklearn.pipeline import Pipeline
+    from sklearn.preprocessing import StandardScaler
+
     imputer = SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True)
     filled = imputer.fit_transform(numbers)
     p = numbers.shape[1]
@@ -104,6 +111,9 @@ def _fit_numeric(numbers: FloatArray, seed: int, heavy_tail: float) -> Pipeline:
 
 
 def _to_normal(n: int, seed: int) -> Any:
+    from sklearn.pipeline import Pipeline
+    from sklearn.preprocessing import QuantileTransformer, StandardScaler
+
     quantiles = QuantileTransformer(
         n_quantiles=min(_MOST_QUANTILES, n), output_distribution="normal", subsample=None, random_state=seed
     )

@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold, train_test_split
 
 from tuning.data import _values
 from tuning.data._target import Target, check_class_counts, check_training_classes
@@ -150,6 +149,8 @@ def _groups(deal: _Deal, rows: Rows) -> Rows:
 
 def _holdout(deal: _Deal, rows: Rows, share: float, total: int) -> tuple[Rows, Rows]:
     """Cut about `share * total` rows off `rows`."""
+    from sklearn.model_selection import train_test_split
+
     if deal.method is SplitMethod.GROUP:
         return _group_holdout(deal, rows, share * total)
     count = min(max(1, round(share * total)), len(rows) - 1)
@@ -220,6 +221,8 @@ def _check_fold_classes(deal: _Deal, y: npt.NDArray[Any]) -> None:
 
 
 def _splitter(stratified: bool, grouped: bool) -> Callable[..., Any]:
+    from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold
+
     if grouped:
         return StratifiedGroupKFold if stratified else GroupKFold  # type: ignore[no-any-return]
     return StratifiedKFold if stratified else KFold  # type: ignore[no-any-return]

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from sklearn.decomposition import TruncatedSVD
-from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.pipeline import Pipeline
 
 from tuning.data._columns import ColumnSpec
 from tuning.data._values import as_text
 from tuning.errors import DataError
+
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
 
 _MOST_TERMS = 20_000
 _MOST_COMPONENTS = 64
@@ -27,6 +27,10 @@ def fit_text(spec: ColumnSpec, column: pd.Series[Any], seed: int) -> Pipeline:
     Raises:
         DataError: the column has no words.
     """
+    from sklearn.decomposition import TruncatedSVD
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.pipeline import Pipeline
+
     vectorizer = TfidfVectorizer(
         analyzer=spec.analyzer,
         ngram_range=_NGRAMS[spec.analyzer],

@@ -7,13 +7,11 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from sklearn.impute import SimpleImputer
-from sklearn.pipeline import Pipeline
 
 from models import Loss, Schema, Sequences, Table, TargetTransform, Task
 from models.errors import CheckpointError
@@ -27,6 +25,10 @@ from tuning.data._target import ClassLabel
 from tuning.data._values import as_labels, as_numbers
 from tuning.data.config import ColumnRole, SequenceLayout
 from tuning.errors import DataError
+
+if TYPE_CHECKING:
+    from sklearn.impute import SimpleImputer
+    from sklearn.pipeline import Pipeline
 
 _STATE_FILE = "transform.json"
 Codes = npt.NDArray[np.int32]
@@ -228,6 +230,8 @@ def _fit_sequence(columns: Sequence[ColumnSpec], frame: pd.DataFrame) -> Sequenc
 
 def _with_encoders(transform: TableTransform, frame: pd.DataFrame, seed: int) -> TableTransform:
     """The transform with its encoders of numbers fitted, and the widths that follow."""
+    from sklearn.impute import SimpleImputer
+
     numbers = _columns.read_numeric(transform.columns, frame)
     tail = HEAVY_TAIL_FOR_CLASSES if transform.schema.task.is_classification else HEAVY_TAIL
     dense = DenseEncoder.fit(numbers, transform.schema.cardinalities, seed, tail)

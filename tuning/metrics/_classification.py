@@ -1,4 +1,8 @@
-"""Measures of predicted class probabilities: `y_true` (n,) codes, `y_pred` (n, k) probabilities."""
+"""Measures of predicted class probabilities: `y_true` (n,) codes, `y_pred` (n, k) probabilities.
+
+scikit-learn is imported where it is used, here and in the rest of the package: it takes most of a second,
+which a look at a leaderboard need not wait for.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +11,14 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sklearn import metrics
 
 Array = npt.NDArray[Any]
 
 
 def log_loss(y_true: Array, y_pred: Array, weight: Array | None = None) -> float:
     """Mean negative logarithm of the probability given to the true class."""
+    from sklearn import metrics
+
     total = y_pred.sum(axis=1, keepdims=True)  # (n, k) -> (n, 1); float32 outputs do not sum to 1 exactly
     if (total <= 0).any():
         return math.nan
@@ -26,6 +31,8 @@ def roc_auc(y_true: Array, y_pred: Array, weight: Array | None = None) -> float:
 
     The mean is over the classes that these rows have.
     """
+    from sklearn import metrics
+
     if y_pred.shape[1] == 2:
         return float(metrics.roc_auc_score(y_true, y_pred[:, 1], sample_weight=weight))
     return float(
@@ -40,11 +47,15 @@ def roc_auc(y_true: Array, y_pred: Array, weight: Array | None = None) -> float:
 
 def accuracy(y_true: Array, y_pred: Array, weight: Array | None = None) -> float:
     """Share of rows whose most probable class is the true one."""
+    from sklearn import metrics
+
     return float(metrics.accuracy_score(y_true, y_pred.argmax(axis=1), sample_weight=weight))
 
 
 def balanced_accuracy(y_true: Array, y_pred: Array, weight: Array | None = None) -> float:
     """Mean of the classes' own accuracies, so that a rare class counts as much as a common one."""
+    from sklearn import metrics
+
     return float(
         metrics.recall_score(
             y_true, y_pred.argmax(axis=1), labels=np.unique(y_true), average="macro", sample_weight=weight
@@ -54,6 +65,8 @@ def balanced_accuracy(y_true: Array, y_pred: Array, weight: Array | None = None)
 
 def f1_macro(y_true: Array, y_pred: Array, weight: Array | None = None) -> float:
     """Mean over the classes of the harmonic mean of precision and recall."""
+    from sklearn import metrics
+
     codes = y_pred.argmax(axis=1)
     return float(metrics.f1_score(y_true, codes, average="macro", sample_weight=weight, zero_division=0))
 

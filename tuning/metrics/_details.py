@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sklearn import metrics
 
 from models import Task
 from tuning.metrics._predictions import Predictions
@@ -54,6 +53,8 @@ def describe(task: Task, predictions: Predictions) -> Details:
 
 
 def _of_classes(predictions: Predictions) -> Details:
+    from sklearn import metrics
+
     labels = np.arange(predictions.y_pred.shape[1])
     predicted = predictions.y_pred.argmax(axis=1)  # (n, k) -> (n,)
     precision, recall, f1, _ = metrics.precision_recall_fscore_support(
@@ -75,6 +76,8 @@ def _areas(predictions: Predictions, labels: Array) -> Array:
 
 
 def _area(predictions: Predictions, code: int) -> float:
+    from sklearn import metrics
+
     is_class = predictions.y_true == code
     if is_class.all() or not is_class.any():
         return math.nan
@@ -84,10 +87,11 @@ def _area(predictions: Predictions, code: int) -> float:
 
 
 def _confusion(y_true: Array, predicted: Array, n_classes: int) -> Details:
+    from sklearn import metrics
+
     if n_classes <= MOST_MATRIX_CLASSES:
-        return {
-            "confusion": metrics.confusion_matrix(y_true, predicted, labels=np.arange(n_classes)).tolist()
-        }
+        matrix = metrics.confusion_matrix(y_true, predicted, labels=np.arange(n_classes))
+        return {"confusion": matrix.tolist()}
     wrong = y_true != predicted
     pairs, counts = np.unique(np.stack([y_true[wrong], predicted[wrong]]), axis=1, return_counts=True)
     most = np.argsort(-counts, kind="stable")[:MOST_CONFUSIONS]

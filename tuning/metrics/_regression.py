@@ -7,30 +7,29 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.metrics import (
-    mean_absolute_error,
-    mean_absolute_percentage_error,
-    mean_squared_log_error,
-    r2_score,
-    root_mean_squared_error,
-)
 
 Array = npt.NDArray[Any]
 
 
 def rmse(y_true: Array, y_pred: Array, weight: Array | None = None) -> float:
     """Root mean squared error."""
-    return float(root_mean_squared_error(y_true, y_pred, sample_weight=weight))
+    from sklearn import metrics
+
+    return float(metrics.root_mean_squared_error(y_true, y_pred, sample_weight=weight))
 
 
 def mae(y_true: Array, y_pred: Array, weight: Array | None = None) -> float:
     """Mean absolute error."""
-    return float(mean_absolute_error(y_true, y_pred, sample_weight=weight))
+    from sklearn import metrics
+
+    return float(metrics.mean_absolute_error(y_true, y_pred, sample_weight=weight))
 
 
 def mape(y_true: Array, y_pred: Array, weight: Array | None = None) -> float:
     """Mean absolute percentage error, in percent of the true value."""
-    return 100 * float(mean_absolute_percentage_error(y_true, y_pred, sample_weight=weight))
+    from sklearn import metrics
+
+    return 100 * float(metrics.mean_absolute_percentage_error(y_true, y_pred, sample_weight=weight))
 
 
 def smape(y_true: Array, y_pred: Array, weight: Array | None = None) -> float:
@@ -60,14 +59,18 @@ def wape(y_true: Array, y_pred: Array, weight: Array | None = None) -> float:
 
 def r2(y_true: Array, y_pred: Array, weight: Array | None = None) -> float:
     """Share of the variance explained; 0 for the mean, 1 for perfect predictions."""
-    return float(r2_score(y_true, y_pred, sample_weight=weight))
+    from sklearn import metrics
+
+    return float(metrics.r2_score(y_true, y_pred, sample_weight=weight))
 
 
 def rmsle(y_true: Array, y_pred: Array, weight: Array | None = None) -> float:
     """Root mean squared error of log(1 + value); nan where a prediction is -1 or less."""
+    from sklearn import metrics
+
     if (y_pred <= -1).any():
         return math.nan
-    return math.sqrt(mean_squared_log_error(y_true, y_pred, sample_weight=weight))
+    return math.sqrt(metrics.mean_squared_log_error(y_true, y_pred, sample_weight=weight))
 
 
 def needs_nonzero(y: Array) -> str | None:

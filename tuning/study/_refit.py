@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from models.errors import CheckpointError
 from tuning.config import validate_config
-from tuning.data import FinalRows, Fold, load_transform
+from tuning.data import FinalRows, Fold
 from tuning.errors import RecordError
 from tuning.execution import GroupSize, RefitJob, cluster_nodes, plan_refit, ray_cluster, refit_on_workers
 from tuning.families import Family, load_model
@@ -24,45 +21,12 @@ from tuning.sampling import derive_seed
 from tuning.session import StudyFolder, replace_folder, to_json
 from tuning.storage import Place
 from tuning.store import TrialRecord
-from tuning.study._bundle import BUNDLE_FILE, Predictor
+from tuning.study._bundle import BUNDLE_FILE
 from tuning.study._conclude import read_leaderboard
+from tuning.study._final_fit import MODEL_FOLDER, TRANSFORMS_FOLDER, Refit
 from tuning.study._restore import find_family, load_models
 from tuning.study._setup import StudyHeader, read_final_fold, read_header
 from tuning.trial import read_best_units, score_test
-
-REFIT = "refit"
-"""What `--model` names the final fit by."""
-
-_MODEL, _TRANSFORMS = "model", "transforms"
-
-
-@dataclass(frozen=True)
-class Refit:
-    """A final fit.
-
-    Attributes:
-        trial: the trial whose configuration it is.
-        place: where the bundle is.
-        trained_on: which rows.
-        rows: how many.
-        workers: that trained it.
-        units: of budget: epochs, or blocks of trees.
-        seconds: wall time of the training, the start of the workers included.
-        note: why there was one worker although several were possible; empty mostly.
-        test: metrics on the test rows, which were not trained on; empty when all rows were.
-        trial_test: the same of the trial itself, where it was scored on them.
-    """
-
-    trial: str
-    place: str
-    trained_on: FinalRows
-    rows: int
-    workers: int
-    units: int
-    seconds: float
-    note: str
-    test: dict[str, float]
-    trial_test: dict[str, float]
 
 
 def refit(
@@ -104,7 +68,7 @@ def refit(
     with folder.lock(), _empty(job):
         started_s = time.monotonic()
         count, note = _train(job, place, workers, lambda line: tell(f"{record.id}: {line}"))
-        folder.mirror.pull(job.folder / _MODEL)
+        folder.mirror.pull(job.folder / MODEL_FOLDER)
         result = Refit(
             record.id, f"{folder}/{folder.refit.name}", rows, len(fold.train), count, units,
             time.monotonic() - started_s, note, _test(job, family, fold), dict(record.test),
@@ -124,32 +88,6 @@ def _empty(job: RefitJob) -> Iterator[None]:
         yield
     finally:
         job.study.mirror.delete(job.folder)
-
-
-def load_refit(header: StudyHeader, folder: StudyFolder, *, device: str = "cpu") -> tuple[str, Predictor]:
-    """The trial that the study's final fit is of, and the fit, ready to predict.
-
-    Raises:
-        RecordError: there is none.
-        CheckpointError: it is damaged.
-    """
-    with folder.mirror.reading(folder.refit) as refit_folder:
-        return _load_refit(header, folder.name, refit_folder, device)
-
-
-def _load_refit(header: StudyHeader, name: str, folder: Path, device: str) -> tuple[str, Predictor]:
-    path = folder / BUNDLE_FILE
-    if not path.is_file():
-        raise RecordError(f"{name} has no final fit yet: run 'tuning refit {name}' first.")
-    try:
-        description = json.loads(path.read_text())
-        trial, model, params = description["trial"], description["model"], description["params"]
-    except (ValueError, KeyError) as error:
-        raise CheckpointError(f"{path} is damaged: {error}.") from error
-    transform = load_transform(folder / _TRANSFORMS / "fold-0")
-    family = find_family(header.families, model)
-    models = load_models(params, trial, folder / _MODEL, family, [transform.schema], device=device)
-    return trial, Predictor([transform], models)
 
 
 def _checked(header: StudyHeader, address: str) -> str:
@@ -209,7 +147,7 @@ def _test(job: RefitJob, family: Family, fold: Fold) -> dict[str, float]:
     """Metrics on the test rows; of a fit on all rows there are none left."""
     if not len(fold.test):
         return {}
-    models = load_models(job.params, family.name, job.folder / _MODEL, family, [fold.schema])
+    models = load_models(job.params, family.name, job.folder / MODEL_FOLDER, family, [fold.schema])
     metrics = score_test(models, [fold]).metrics
     return {name: value for name, value in metrics.items() if np.isfinite(value)}
 
@@ -218,7 +156,7 @@ def _describe(
     draft: Path, header: StudyHeader, record: TrialRecord, family: Family, fold: Fold, result: Refit
 ) -> None:
     """Put beside the model what a bundle has beside it: transforms, a user's model file, a description."""
-    fold.transform.save(draft / _TRANSFORMS / "fold-0")
+    fold.transform.save(draft / TRANSFORMS_FOLDER / "fold-0")
     if family.file is not None:
         shutil.copyfile(family.file, draft / family.file.name)
     description: dict[str, Any] = {
