@@ -17,7 +17,8 @@ from models._layers import Dropout, category_width
 from models._season import rows_of, windows_of
 from models._table import FloatArray, Loss, Schema, Table, Task
 from models._target import TargetTransform
-from models._torch import AdamParams, TorchModel
+from models._torch import TorchModel
+from models._torch_params import AdamParams
 from models._torch_rows import as_tensor
 from models._windows import SeriesSchema
 from models.errors import ModelError

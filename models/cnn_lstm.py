@@ -23,7 +23,8 @@ from models._sequence_layers import (
 )
 from models._sequences import SequenceSchema
 from models._table import Schema, Table, Task
-from models._torch import AdamParams, TorchModel
+from models._torch import TorchModel
+from models._torch_params import AdamParams
 from models._torch_rows import as_tensor
 from models.errors import ModelError
 

@@ -19,7 +19,8 @@ from models._layers import (
     initialise_xavier,
 )
 from models._table import Schema, Table
-from models._torch import AdamParams, TorchModel
+from models._torch import TorchModel
+from models._torch_params import AdamParams
 from models._torch_rows import as_tensor
 from models.errors import ModelError
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from models import Schema, Table, Task
-from models._torch import AdamParams, TorchModel
+from models._torch import TorchModel
+from models._torch_params import AdamParams
 from models._torch_rows import as_tensor
 
 

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 
 from models import Loss, Schema, Table, TargetTransform, Task
 from models._layers import Dropout
-from models._torch import AdamParams, TorchModel
+from models._torch import TorchModel
+from models._torch_params import AdamParams
 from models._torch_rows import Rows, as_tensor
 from models.errors import CheckpointError, DivergedError, ModelError
 
