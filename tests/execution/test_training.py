@@ -7,9 +7,10 @@ import sys
 
 import pytest
 import ray.train
-from ray.train.v2._internal.exceptions import WorkerHealthCheckFailedError
+from ray.train.v2._internal.exceptions import UserExceptionWithTraceback, WorkerHealthCheckFailedError
 
 from tuning.execution import training
+from tuning.execution.gpu_memory import GpuMemoryError
 from tuning.execution.training import (
     GroupSize,
     WorkerFailedError,
@@ -17,10 +18,12 @@ from tuning.execution.training import (
     _explain,
     train_on_workers,
 )
+from tuning.trial import GpuShortage
 
 DEAD = WorkerHealthCheckFailedError("A worker health check failed.", failure=RuntimeError("died"))
 CUT_OFF = RuntimeError("[../gloo/transport/tcp/pair.cc] Connection closed by peer [127.0.0.1]:4711")
 OWN = ValueError("the probe was told to raise")
+SHORT = GpuMemoryError(GpuShortage(0.5, "CUDA out of memory"))
 
 
 @pytest.mark.parametrize(
@@ -32,6 +35,9 @@ OWN = ValueError("the probe was told to raise")
         ({1: DEAD}, WorkersLostError),
         ({0: CUT_OFF, 1: DEAD}, WorkersLostError),
         ({0: CUT_OFF}, WorkersLostError),
+        ({1: UserExceptionWithTraceback(OWN, "the probe was told to raise")}, WorkerFailedError),
+        ({0: CUT_OFF, 1: SHORT}, GpuMemoryError),
+        ({0: DEAD, 1: UserExceptionWithTraceback(SHORT, "out of memory")}, GpuMemoryError),
     ],
 )
 def test_an_error_is_told_from_a_death(failures: dict[int, Exception], kind: type[Exception]) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from models import Model, Params, Table, Task
+from models import Distribution, Model, Params, Table, Task
 from models.errors import ModelError
 
 MESSAGES = {
@@ -43,6 +43,7 @@ class CrowdedProbe(Model[CrowdedProbeParams]):
     Params = CrowdedProbeParams
     tasks = frozenset({Task.REGRESSION})
     uses_gpu = True
+    distribution = Distribution.XGBOOST
     total_units = 9
 
     def _advance(self, train: Table) -> None:

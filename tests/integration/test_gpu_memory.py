@@ -29,12 +29,12 @@ def two_gpus() -> Iterator[None]:
     ray.shutdown()
 
 
-def run(folder: Path, share: float, trials: int, **fixed: Any) -> list[TrialRecord]:
+def run(folder: Path, share: float, trials: int, workers: int = 1, **fixed: Any) -> list[TrialRecord]:
     """The trials of a study of probes with these settings."""
     study = Study(
         "crowded", data=ABALONE, target="rings", models=[str(PROBE)], trials=trials, storage=folder,
-        quiet=True, pruner="none", sampler="random", resources={"gpus_per_trial": share},
-        spaces={"crowded_probe": fixed},
+        quiet=True, pruner="none", sampler="random", spaces={"crowded_probe": fixed},
+        resources={"gpus_per_trial": share, "workers_per_trial": workers},
     )  # fmt: skip
     study.run()
     assert not study.audit()
@@ -72,6 +72,21 @@ def test_a_trial_too_large_for_a_whole_gpu_fails_and_says_what_to_lower(share: f
     assert record.error.startswith("CUDA out of memory on a whole GPU: ")
     assert "Requested memory: 6.4GB" in record.error
     assert record.error.count("\n") == 0
+
+
+@pytest.mark.slow
+def test_workers_that_run_out_of_their_shares_get_a_whole_gpu_each(tmp_path: Path) -> None:
+    (record,) = run(tmp_path, 0.5, trials=1, workers=2, needs=1.0, library="xgboost")
+    assert (record.status, record.attempts, record.whole_gpu) == ("completed", 2, True)
+    assert record.placement is not None
+    assert sorted(record.placement.gpus) == ["0", "1"]
+
+
+@pytest.mark.slow
+def test_workers_that_run_out_of_whole_gpus_fail(tmp_path: Path) -> None:
+    (record,) = run(tmp_path, 1.0, trials=1, workers=2, needs=2.0, library="xgboost")
+    assert (record.status, record.attempts) == ("failed", 1)
+    assert str(record.error).startswith("CUDA out of memory on a whole GPU: ")
 
 
 def test_another_cuda_error_ends_the_trial_and_its_process(tmp_path: Path) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+import traceback
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 from tuning.trial import GpuShortage
 
@@ -45,6 +47,22 @@ def poisoned(error: BaseException, trace: str, share: float) -> WorkerPoisonedEr
     if any("cuda" in str(each).casefold() for each in _chain(error)):
         return WorkerPoisonedError(trace)
     return None
+
+
+@contextmanager
+def shortage_told(share: float) -> Iterator[None]:
+    """Raise `GpuMemoryError` for any error in the block that is one: only this process knows its peak.
+
+    Args:
+        share: of a GPU, that the process has.
+    """
+    try:
+        yield
+    except Exception as error:
+        broken = poisoned(error, traceback.format_exc(), share)
+        if isinstance(broken, GpuMemoryError):
+            raise broken from error
+        raise
 
 
 def reset_gpu_memory() -> None:

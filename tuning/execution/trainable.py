@@ -6,7 +6,7 @@ import logging
 import time
 import traceback
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import ray
@@ -14,7 +14,7 @@ from ray import tune
 
 from tuning.errors import StorageError
 from tuning.execution.context import WorkerContext, build_loop, check_folder, trial_log
-from tuning.execution.gpu_memory import poisoned, reset_gpu_memory
+from tuning.execution.gpu_memory import GpuMemoryError, poisoned, reset_gpu_memory
 from tuning.execution.metrics import TrialMetrics
 from tuning.execution.training import GroupSize, WorkersLostError
 from tuning.execution.watchdog import watchdog
@@ -84,7 +84,7 @@ class StudyTrainable(tune.Trainable):  # type: ignore[misc]
         self._log.close()
         self._spec, self._loop = spec, None
         self._metrics.begin(spec.id)
-        self._size = self._context.groups.get(spec.model)
+        self._size = self._group_size(spec)
         self._folder = self._context.study_folder / "trials" / spec.id
         check_folder(self._context.folder)
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -94,13 +94,20 @@ class StudyTrainable(tune.Trainable):  # type: ignore[misc]
         self._placement = Placement(ray.util.get_node_ip_address(), device, gpus)
         reset_gpu_memory()
 
+    def _group_size(self, spec: TrialSpec) -> GroupSize | None:
+        """The workers that train the trial, None where this process does."""
+        size = self._context.groups.get(spec.model)
+        if size is None or not spec.whole_gpu:
+            return size
+        return replace(size, gpus=max(1.0, size.gpus))
+
     def _run_step(self) -> Report:
         """One iteration. Here is the edge of a trial: what a model raises is recorded, not passed on."""
         try:
             if self._loop is None:
                 self._loop = self._make_loop()
             return self._loop.step()
-        except (WorkersLostError, StorageError):
+        except (WorkersLostError, StorageError, GpuMemoryError):
             raise
         except NoRoomError:
             return Report(0, None, self._seconds, interrupted=True)

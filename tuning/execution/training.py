@@ -13,10 +13,11 @@ from typing import Any
 
 import ray.train
 from ray.exceptions import RayError
-from ray.train.v2._internal.exceptions import RayTrainError
+from ray.train.v2._internal.exceptions import RayTrainError, UserExceptionWithTraceback
 from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
 
 from models import Distribution, WorkerGroup
+from tuning.execution.gpu_memory import GpuMemoryError
 
 # Of Ray Train, which takes these from the environment only: notice at once that a worker has ended, and start
 # no processes for what is not used.
@@ -79,6 +80,7 @@ def train_on_workers(
     Raises:
         WorkersLostError: a worker died.
         WorkerFailedError: the function raised.
+        GpuMemoryError: the function raised that.
         KeyboardInterrupt: Ctrl-C ended the workers; only in the main thread.
     """
     os.environ.update(_TRAIN_SETTINGS)
@@ -168,9 +170,14 @@ def own_device() -> str:
     return "cuda" if ray.get_gpu_ids() else "cpu"
 
 
-def _explain(error: ray.train.WorkerGroupError) -> WorkersLostError | WorkerFailedError:
+def _explain(
+    error: ray.train.WorkerGroupError,
+) -> WorkersLostError | WorkerFailedError | GpuMemoryError:
     """A worker that died takes its peers along, which complain of a lost connection."""
-    failures = error.worker_failures
+    failures = {rank: _raised(each) for rank, each in error.worker_failures.items()}
+    for each in failures.values():
+        if isinstance(each, GpuMemoryError):
+            return each
     lost = [rank for rank, each in failures.items() if isinstance(each, RayTrainError | RayError)]
     own = [rank for rank, each in failures.items() if rank not in lost and not _is_about_a_peer(each)]
     if own and not lost:
@@ -179,6 +186,11 @@ def _explain(error: ray.train.WorkerGroupError) -> WorkersLostError | WorkerFail
     return WorkersLostError(f"of the trial's workers, number {ranks} ended unexpectedly")
 
 
-def _is_about_a_peer(error: Exception) -> bool:
+def _raised(failure: BaseException) -> BaseException:
+    """What a worker raised, out of what Ray Train may wrap it in."""
+    return failure._base_exc if isinstance(failure, UserExceptionWithTraceback) else failure
+
+
+def _is_about_a_peer(error: BaseException) -> bool:
     text = str(error).casefold()
     return any(sign in text for sign in _PEER_LOST)

@@ -11,6 +11,7 @@ import gc
 import threading
 from collections import defaultdict
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from itertools import count
 from typing import Any
@@ -22,7 +23,7 @@ from ray.train.collective import broadcast_from_rank_zero
 from models import Distribution, WorkerGroup
 from tuning.errors import ExecutionError
 from tuning.execution.context import WorkerContext, build_loop, check_folder, trial_log
-from tuning.execution.gpu_memory import reset_gpu_memory
+from tuning.execution.gpu_memory import reset_gpu_memory, shortage_told
 from tuning.execution.training import GroupSize, own_device, own_group, train_on_workers
 from tuning.execution.watchdog import watchdog
 from tuning.store import Placement
@@ -181,6 +182,7 @@ class TrialWorkers:
         Raises:
             WorkersLostError: a worker died.
             WorkerFailedError: training raised in one.
+            GpuMemoryError: one ran out of GPU memory.
         """
         report: Report = self._wait_for(self._job.board.step.remote())
         self._train_seconds = report.train_seconds
@@ -223,10 +225,14 @@ def _run_worker(config: dict[str, Any]) -> None:
         spec: TrialSpec | None = ray.get(job.board.trial.remote(trial))
         if spec is None:
             return
-        with trial_log(context.folder, spec, is_wanted=group.rank == 0):
+        with trial_log(context.folder, spec, is_wanted=group.rank == 0), _shortage_told(job.size):
             _run_trial(job, context, group, trial, spec)
         gc.collect()  # The network's replica is part of cycles, and its memory the next trial's.
         reset_gpu_memory()
+
+
+def _shortage_told(size: GroupSize) -> AbstractContextManager[None]:
+    return shortage_told(size.gpus) if size.gpus else nullcontext()
 
 
 def _run_trial(job: _Job, context: WorkerContext, group: WorkerGroup, trial: int, spec: TrialSpec) -> None:
