@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import optuna
 
 from models import ModelClass
 from tuning.errors import StorageError
 from tuning.execution import (
+    Fit,
+    Node,
     Shares,
     StudyMetrics,
     WorkerContext,
@@ -158,13 +160,7 @@ def _tune(
     gpu_families = frozenset(name for name, model in models.items() if model.uses_gpu)
     with ray_cluster(config.address, config.name) as place, told_place(folder, place):
         check_nodes(folder)
-        fit = plan_within_memory(
-            config.resources,
-            cluster_nodes(),
-            expected_rows_gib(study, models),
-            uses_gpu=bool(gpu_families),
-            only_gpu=len(gpu_families) == len(models),
-        )
+        fit = _divide(study, models)
         shares = fit.shares
         session = Session(
             config,
@@ -182,7 +178,8 @@ def _tune(
         if clock.left_s is not None:
             session.set_time_budget(clock.left_s)
         context = _worker_context(study, shares, models)
-        view.start([*_headline(study, place.dashboard_url, shares, context), *fit.notices])
+        headline = _headline(study, place.dashboard_url, shares, context)
+        view.start([*headline, *fit.notices])
         metrics = StudyMetrics(config.name)
 
         def on_tick() -> None:
@@ -209,6 +206,20 @@ def _tune(
             metrics.update(snapshot)
             view.stop()
     return session, interrupted
+
+
+def _divide(study: PreparedStudy, models: Mapping[str, ModelClass]) -> Fit:
+    """What each trial gets of the cluster, and how many run at once."""
+    nodes = cluster_nodes()
+    on_gpus = [model.uses_gpu for model in models.values()]
+    fit = plan_within_memory(
+        study.header.config.resources,
+        nodes,
+        expected_rows_gib(study, models),
+        uses_gpu=any(on_gpus),
+        only_gpu=all(on_gpus),
+    )
+    return replace(fit, notices=(*fit.notices, *_nodes_to_come(nodes)))
 
 
 def _worker_context(study: PreparedStudy, shares: Shares, models: Mapping[str, ModelClass]) -> WorkerContext:
@@ -241,11 +252,22 @@ def _headline(
         f"{header.metric} ({header.direction}), {', '.join(family.name for family in header.families)}",
         f"Rows: {len(fold.train)} train, {len(fold.valid)} valid, {len(fold.test)} test"
         + (f", {len(study.data.folds)} folds" if len(study.data.folds) > 1 else ""),
-        f"{shares.max_concurrent} trials at once, {share} each{reason}; results in {study.folder}",
+        f"{_at_once(shares)}, {share} each{reason}; results in {study.folder}",
         *_lone_families(study, shares, context),
         *study.data.notes,
     ]
     return [*lines, f"Ray dashboard: {dashboard_url}"] if dashboard_url else lines
+
+
+def _at_once(shares: Shares) -> str:
+    return "1 trial at once" if shares.max_concurrent == 1 else f"{shares.max_concurrent} trials at once"
+
+
+def _nodes_to_come(nodes: Sequence[Node]) -> Sequence[str]:
+    """What is waited for on a cluster that scales from nothing."""
+    if any(node.cpus for node in nodes):
+        return ()
+    return ("The cluster has no node for trials yet; they start, more at once, as nodes join.",)
 
 
 def _lone_families(study: PreparedStudy, shares: Shares, context: WorkerContext) -> Sequence[str]:
