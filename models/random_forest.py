@@ -12,11 +12,9 @@ from typing import Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-import skops.io
 from pydantic import Field
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
-from skops.io.exceptions import UntrustedTypesFoundException
 
 from models._base import Params
 from models._table import FloatArray, Table
@@ -53,11 +51,7 @@ class RandomForest(TreeEnsemble[RandomForestParams]):
     """
 
     Params = RandomForestParams
-    library_errors: ClassVar[tuple[type[Exception], ...]] = (
-        ValueError,
-        zipfile.BadZipFile,
-        UntrustedTypesFoundException,
-    )
+    library_errors: ClassVar[tuple[type[Exception], ...]] = (ValueError, zipfile.BadZipFile)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -144,6 +138,8 @@ class RandomForest(TreeEnsemble[RandomForestParams]):
             return np.asarray(self.schema.target.inverse(mean[:, 0]))  # (n, 1) -> (n,)
 
     def _write_trees(self, folder: Path) -> None:
+        import skops.io  # takes a second and more, which whoever writes no forest need not wait for
+
         if self.schema.task.is_classification:
             (folder / _CLASSES_FILE).write_text(json.dumps(self._forest.classes_.tolist()))
         for number, first in enumerate(range(0, self._trees_done, self.trees_per_unit)):
@@ -154,9 +150,15 @@ class RandomForest(TreeEnsemble[RandomForestParams]):
             self._block_files[first] = path
 
     def _read_trees(self, folder: Path) -> None:
+        import skops.io  # as in _write_trees
+        from skops.io.exceptions import UntrustedTypesFoundException
+
         firsts = range(0, self._trees_done, self.trees_per_unit)
         files = {first: folder / _BLOCK_FILES.format(number) for number, first in enumerate(firsts)}
-        trees = [tree for path in files.values() for tree in skops.io.load(path, trusted=_TRUSTED)]
+        try:
+            trees = [tree for path in files.values() for tree in skops.io.load(path, trusted=_TRUSTED)]
+        except UntrustedTypesFoundException as error:
+            raise ValueError(f"it holds what is no tree: {error}") from error
         if len(trees) != self._trees_done:
             raise ValueError(f"it holds {len(trees)} trees, {self._trees_done} were expected")
         self._forest = self._new_forest()

@@ -80,8 +80,9 @@ def _able(task: Task) -> list[str]:
 
 
 def _baselines(task: Task) -> list[str]:
-    """Those among them that learn nothing."""
-    return [name for name in _able(task) if not load_family(name).learns]
+    """Those among them that learn nothing; only models without hyperparameters are worth importing."""
+    plain = [name for name in family_names() if not load_space(name).parameters]
+    return [name for name in plain if not load_family(name).learns and task in load_family(name).tasks]
 
 
 def _expand(names: Sequence[str], task: Task, place: str) -> list[str]:

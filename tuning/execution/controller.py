@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
 from ray.air.execution import AcquiredResources, ResourceRequest
 from ray.air.execution._internal import RayActorManager, TrackedActor
+from ray.tune import Callback
 from ray.tune import tune as tune_module
 from ray.tune.execution import tune_controller
 from ray.tune.execution.tune_controller import TuneController
@@ -91,14 +92,25 @@ class StudyController(NamedTasksController):
 
     Args:
         placement: gives trials their resources; None: as Ray does by itself.
-        options: those of `TuneController`.
+        study_callbacks: in addition to `callbacks`.
+        callbacks: those that Tune was told of.
+        options: the others of `TuneController`.
     """
 
-    def __init__(self, placement: TrialPlacement | None = None, **options: Any) -> None:
+    def __init__(
+        self,
+        placement: TrialPlacement | None = None,
+        *,
+        study_callbacks: Sequence[Callback] = (),
+        callbacks: Sequence[Callback] | None = None,
+        **options: Any,
+    ) -> None:
         self._placement = placement
         self._asked_s: dict[TrackedActor, float] = {}
         factory = None if placement is None else lambda: placement
-        super().__init__(resource_manager_factory=factory, **options)
+        super().__init__(
+            resource_manager_factory=factory, callbacks=[*(callbacks or ()), *study_callbacks], **options
+        )
         self._actor_cache = WorkerCache(self._excess)
         if placement is not None:
             placement.count_idle_by(self._idle_resources)
@@ -163,14 +175,19 @@ class StudyController(NamedTasksController):
 
 
 @contextmanager
-def study_controller(placement: TrialPlacement | None = None) -> Iterator[None]:
+def study_controller(
+    placement: TrialPlacement | None = None, callbacks: Sequence[Callback] = ()
+) -> Iterator[None]:
     """Make `tune.Tuner` use `StudyController` inside the block; it has no argument for it.
+
+    Callbacks are better given here than to `tune.Tuner`, which imports the loggers that Ray knows, MLflow and
+    all, only to count who uses them.
 
     At the end the placement gives back all that it holds.
     """
     original: Any = tune_module.TuneController
     original_manager = tune_controller.RayActorManager
-    tune_module.TuneController = partial(StudyController, placement)
+    tune_module.TuneController = partial(StudyController, placement, study_callbacks=callbacks)
     tune_controller.RayActorManager = WorkerManager
     try:
         yield

@@ -72,7 +72,6 @@ def run_session(
             run_config=tune.RunConfig(
                 name="run",
                 storage_path=scratch,
-                callbacks=[clock],
                 stop=SessionStopper(session, clock),
                 verbose=0,
                 failure_config=tune.FailureConfig(max_failures=0),
@@ -80,7 +79,7 @@ def run_session(
                 checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
             ),
         )
-        with study_controller(_placement(shares, capacity)):
+        with study_controller(_placement(shares, capacity), [clock]):
             _fit(tuner)
     folder.mirror.delete(folder.stop_file)
     return stopped.is_set()
