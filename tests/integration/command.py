@@ -1,16 +1,23 @@
-"""The command line as a user runs it: a process of its own."""
+"""The command line as a user runs it, in this process, or in one of its own that can be killed."""
 
 from __future__ import annotations
 
+import io
 import json
-import subprocess
+import logging
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack, redirect_stderr, redirect_stdout
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
+
+import pytest
 
 from tests.conftest import ROOT
 from tuning import Study
+from tuning.cli import main
 from tuning.study import read_header, read_leaderboard
 
 Run = Callable[..., str]
@@ -20,9 +27,29 @@ PROBE = ROOT / "tests" / "families" / "probe.py"
 ABALONE = ROOT / "examples" / "data" / "abalone.csv"
 
 
-def tuning(*arguments: str | Path, timeout_s: float = 200.0) -> subprocess.CompletedProcess[str]:
-    """Run `tuning` to its end."""
-    return subprocess.run(command(*arguments), capture_output=True, text=True, timeout=timeout_s, check=False)
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def tuning(*arguments: str | Path) -> Ended:
+    """Run `tuning` to its end, in this process, which has loaded the libraries already."""
+    out, errors = io.StringIO(), io.StringIO()
+    log = logging.StreamHandler(errors)
+    log.setLevel(logging.WARNING)
+    with ExitStack() as stack:
+        stack.enter_context(patch.object(sys, "argv", ["tuning", *map(str, arguments)]))
+        stack.enter_context(redirect_stdout(out))
+        stack.enter_context(redirect_stderr(errors))
+        logging.getLogger().addHandler(log)
+        stack.callback(logging.getLogger().removeHandler, log)
+        ended = stack.enter_context(pytest.raises(SystemExit))
+        main()
+    return Ended(int(ended.value.code or 0), out.getvalue(), errors.getvalue())
 
 
 def command(*arguments: str | Path) -> list[str]:

@@ -11,48 +11,21 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from tests.integration.command import ABALONE, PROBE, Run
-from tuning.cli import main
+from tests.integration.command import ABALONE, PROBE, Run, tuning
 from tuning.execution import jobs
 
 
-@dataclass(frozen=True)
-class Ended:
-    """How a command ended: exit code, stdout and stderr."""
-
-    code: int
-    out: str
-    err: str
-
-
-Tuning = Callable[..., Ended]
-
-
-@pytest.fixture
-def tuning(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Tuning:
-    """Run a command in this process, which has its libraries loaded already."""
-
-    def run(*arguments: str | Path) -> Ended:
-        monkeypatch.setattr(sys, "argv", ["tuning", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        shown = capsys.readouterr()
-        return Ended(int(ended.value.code or 0), shown.out, shown.err)
-
-    return run
-
-
-def _statuses(tuning: Tuning, name: str, storage: Path) -> list[str]:
+def _statuses(name: str, storage: Path) -> list[str]:
     """The states of a study's trials, after an audit that finds nothing."""
-    assert tuning("audit", name, "--storage", storage).code == 0
+    assert tuning("audit", name, "--storage", storage).returncode == 0
     shown = tuning("leaderboard", name, "--format", "json", "--storage", storage)
-    return [row["status"] for row in json.loads(shown.out)["rows"]]
+    return [row["status"] for row in json.loads(shown.stdout)["rows"]]
 
 
 @dataclass(frozen=True)
@@ -128,9 +101,7 @@ def _wait_for_reports(storage: Path, name: str, count: int) -> None:
     raise AssertionError(f"{name} reported nothing in 90 s")
 
 
-def test_a_study_is_sent_with_its_data_and_model_and_followed_to_its_end(
-    tmp_path: Path, head: Head, tuning: Tuning
-) -> None:
+def test_a_study_is_sent_with_its_data_and_model_and_followed_to_its_end(tmp_path: Path, head: Head) -> None:
     home, storage = tmp_path / "home", tmp_path / "kept"
     home.mkdir()
     file = _study_file(home)
@@ -138,56 +109,54 @@ def test_a_study_is_sent_with_its_data_and_model_and_followed_to_its_end(
         "submit", file, "--name", "sent", "--storage", storage, "--address", head.url, "--gpus", "2",
         "--trials", "2", "--follow",
     )  # fmt: skip
-    assert sent.code == 0, sent
-    assert sent.out.startswith("sent.1\n")
-    assert "probe-0001" in sent.out
-    assert _statuses(tuning, "sent", storage) == ["completed"] * 2
+    assert sent.returncode == 0, sent
+    assert sent.stdout.startswith("sent.1\n")
+    assert "probe-0001" in sent.stdout
+    assert _statuses("sent", storage) == ["completed"] * 2
     assert (storage / "sent" / "models" / "probe.py").is_file()
     (kept,) = (storage / ".inputs").glob("*/*")
     assert kept.read_bytes() == ABALONE.read_bytes()
-    assert "probe-0001" in tuning("logs", "sent", "--address", head.url).out
-    listed = tuning("jobs", "--address", head.url).out
+    assert "probe-0001" in tuning("logs", "sent", "--address", head.url).stdout
+    listed = tuning("jobs", "--address", head.url).stdout
     assert re.search(r"sent +│ sent.1 +│ succeeded", listed)
 
 
-def test_a_stopped_study_writes_its_checkpoints_and_goes_on(
-    tmp_path: Path, head: Head, tuning: Tuning
-) -> None:
+def test_a_stopped_study_writes_its_checkpoints_and_goes_on(tmp_path: Path, head: Head) -> None:
     file = _study_file(tmp_path, spaces="{probe: {unit_seconds: 0.4}}")
     there = ("--address", head.url)
     begun = tuning("submit", file, "--name", "halted", "--storage", tmp_path, *there)
-    assert begun.code == 0, begun
-    assert f"tuning stop halted --address {head.url}" in begun.err
+    assert begun.returncode == 0, begun
+    assert f"tuning stop halted --address {head.url}" in begun.stderr
     _wait_for_reports(tmp_path, "halted", 4)
     twice = tuning("submit", "--resume", "halted", *there)
-    assert twice.code == 2
-    assert "The study halted is running as job halted.1" in twice.err
+    assert twice.returncode == 2
+    assert "The study halted is running as job halted.1" in twice.stderr
 
     stopped = tuning("stop", "halted", *there)
-    assert stopped.code == 0, stopped
-    assert f"tuning submit --resume halted --address {head.url}" in stopped.err
-    assert "Interrupted; nothing is lost" in tuning("logs", "halted", *there).out
-    assert "interrupted" in _statuses(tuning, "halted", tmp_path)
+    assert stopped.returncode == 0, stopped
+    assert f"tuning submit --resume halted --address {head.url}" in stopped.stderr
+    assert "Interrupted; nothing is lost" in tuning("logs", "halted", *there).stdout
+    assert "interrupted" in _statuses("halted", tmp_path)
     assert list((tmp_path / "halted" / "trials").glob("*/checkpoint"))
 
     # What the job worked in is gone with it; going on takes the folder of the studies alone.
     resumed = tuning("submit", "--resume", "halted", "--trials", "4", "--follow", *there)
-    assert resumed.code == 0, resumed
-    assert resumed.out.startswith("halted.2\n")
-    assert _statuses(tuning, "halted", tmp_path) == ["completed"] * 4
+    assert resumed.returncode == 0, resumed
+    assert resumed.stdout.startswith("halted.2\n")
+    assert _statuses("halted", tmp_path) == ["completed"] * 4
 
 
-def test_following_ends_with_the_exit_code_of_the_study(tmp_path: Path, head: Head, tuning: Tuning) -> None:
+def test_following_ends_with_the_exit_code_of_the_study(tmp_path: Path, head: Head) -> None:
     lost = tuning("submit", "--resume", "lost", "--storage", tmp_path, "--address", head.url, "--follow")
-    assert lost.code == 2, lost
-    assert "There is no study lost" in lost.out
-    assert re.search(r"lost +│ lost.1 +│ failed", tuning("jobs", "--address", head.url).out)
+    assert lost.returncode == 2, lost
+    assert "There is no study lost" in lost.stdout
+    assert re.search(r"lost +│ lost.1 +│ failed", tuning("jobs", "--address", head.url).stdout)
 
 
-def test_gpus_that_do_not_come_end_the_wait(head: Head, tuning: Tuning) -> None:
+def test_gpus_that_do_not_come_end_the_wait(head: Head) -> None:
     waited = tuning("await", "--gpus", "3", "--within", "1s", "--address", head.cluster)
-    assert waited.code == 2
-    assert "after 1.0s the cluster has not 3 free GPUs; it has 2 in all" in waited.err
+    assert waited.returncode == 2
+    assert "after 1.0s the cluster has not 3 free GPUs; it has 2 in all" in waited.stderr
 
 
 @pytest.mark.parametrize(
@@ -207,11 +176,11 @@ def test_more_than_a_cluster_takes_is_not_sent(
 
 
 def test_an_address_that_is_given_counts_more_than_the_environment(
-    head: Head, tuning: Tuning, monkeypatch: pytest.MonkeyPatch
+    head: Head, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RAY_ADDRESS", "http://127.0.0.1:1")
-    assert tuning("jobs", "--address", head.url).code == 0
+    assert tuning("jobs", "--address", head.url).returncode == 0
     assert os.environ["RAY_ADDRESS"] == "http://127.0.0.1:1"
     nowhere = tuning("jobs")
-    assert nowhere.code == 2
-    assert "no Ray dashboard answers at http://127.0.0.1:1" in nowhere.err
+    assert nowhere.returncode == 2
+    assert "no Ray dashboard answers at http://127.0.0.1:1" in nowhere.stderr

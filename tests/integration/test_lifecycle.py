@@ -89,7 +89,7 @@ def test_killed_together_with_its_own_ray_it_resumes_from_the_folder_alone(tmp_p
 
 
 def test_two_drivers_cannot_run_one_study(tmp_path: Path, ray_address: str) -> None:
-    process = _start("mine", tmp_path, ray_address)
+    process = _start("mine", tmp_path, ray_address, "--trials", "1000")
     _wait_for_reports(tmp_path, "mine", 2)
     second = tuning("resume", "mine", "--storage", tmp_path)
     assert second.returncode == 2
@@ -134,16 +134,18 @@ def test_a_finished_study_is_extended_shown_and_predicted_with(tmp_path: Path, r
 
 
 def test_a_time_budget_ends_in_a_ranking_and_can_be_prolonged(tmp_path: Path, ray_address: str) -> None:
-    # Nine units of 1.5 s: no trial can end within the budget, so what runs is interrupted for certain.
-    long = ["--set", "spaces.probe.unit_seconds=1.5"]
-    process = _start("timed", tmp_path, ray_address, "--time-budget", "12s", "--trials", "1000", *long)
-    output, errors = process.communicate(timeout=60)
-    assert process.returncode == 0, errors
-    assert "probe-0000" in output
+    # Nine units of a second: no trial can end within the budget, so what runs is interrupted for certain.
+    ran = tuning(
+        "run", "--data", ABALONE, "--target", "rings", "--models", PROBE, "--name", "timed",
+        "--storage", tmp_path, "--address", ray_address, "--trials", "1000", "--time-budget", "9s",
+        "--set", "spaces.probe.unit_seconds=1", "--set", "pruning.pruner=none",
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stderr
+    assert "probe-0000" in ran.stdout
     rows = leaderboard("timed", tmp_path)
     assert rows[0]["rank"] == 1
     assert {row["status"] for row in rows} == {"interrupted"}
-    longer = tuning("resume", "timed", "--time-budget", "24s", "--storage", tmp_path, "--quiet")
+    longer = tuning("resume", "timed", "--time-budget", "18s", "--storage", tmp_path, "--quiet")
     assert longer.returncode == 0, longer.stderr
     prolonged = leaderboard("timed", tmp_path)
     assert sum(row["status"] == "completed" for row in prolonged) > sum(

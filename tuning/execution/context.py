@@ -6,11 +6,12 @@ import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 
 import ray
 
-from models import Task
+from models import ModelClass, Task
 from tuning.errors import InputError, StorageError
 from tuning.execution.training import GroupSize
 from tuning.families import load_model
@@ -59,9 +60,16 @@ class WorkerContext:
         return here
 
 
+def load_libraries(context: WorkerContext, spec: TrialSpec) -> ModelClass:
+    """The trial's model; imports all that a trial needs, for seconds that are not to count as the trial's."""
+    import_module("sklearn.metrics")  # The project's metrics import it only where they use it.
+    return load_model(spec.model, context.model_file(spec.model))
+
+
 def build_loop(
     context: WorkerContext,
     spec: TrialSpec,
+    model: ModelClass,
     *,
     device: str,
     threads: int,
@@ -71,7 +79,7 @@ def build_loop(
     """The loop of a trial, as this process is to run it."""
     return TrialLoop(
         spec,
-        load_model(spec.model, context.model_file(spec.model)),
+        model,
         context.folds,
         get_metric(context.metric, context.task),
         context.study_folder,

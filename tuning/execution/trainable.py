@@ -12,14 +12,14 @@ from typing import Any
 import ray
 from ray import tune
 
+from models import Distribution, ModelClass
 from tuning.errors import StorageError
-from tuning.execution.context import WorkerContext, build_loop, check_folder, trial_log
+from tuning.execution.context import WorkerContext, build_loop, check_folder, load_libraries, trial_log
 from tuning.execution.gpu_memory import GpuMemoryError, poisoned, reset_gpu_memory
 from tuning.execution.metrics import TrialMetrics
 from tuning.execution.training import GroupSize, WorkersLostError
 from tuning.execution.watchdog import watchdog
 from tuning.execution.workers import NoRoomError, SharedContext, TrialWorkers
-from tuning.families import load_model
 from tuning.store import Placement, Result, Status
 from tuning.trial import Report, TrialLoop, TrialSpec
 
@@ -65,9 +65,8 @@ class StudyTrainable(tune.Trainable):  # type: ignore[misc]
         """
         started_s = time.monotonic()
         reports: list[Report] = []
-        with watchdog(self._folder, self._left_s):
-            while not reports or not self._must_send(reports[-1], started_s):
-                reports.append(self._run_step())
+        while not reports or not self._must_send(reports[-1], started_s):
+            reports.append(self._run_step())
         self._metrics.update()
         return {"message": Message(tuple(reports), self._placement)}
 
@@ -105,8 +104,11 @@ class StudyTrainable(tune.Trainable):  # type: ignore[misc]
         """One iteration. Here is the edge of a trial: what a model raises is recorded, not passed on."""
         try:
             if self._loop is None:
-                self._loop = self._make_loop()
-            return self._loop.step()
+                model = load_libraries(self._context, self._spec)
+                with watchdog(self._folder, self._left_s):
+                    self._loop = self._make_loop(model)
+            with watchdog(self._folder, self._left_s):
+                return self._loop.step()
         except (WorkersLostError, StorageError, GpuMemoryError):
             raise
         except NoRoomError:
@@ -119,27 +121,29 @@ class StudyTrainable(tune.Trainable):  # type: ignore[misc]
                 raise broken from error
             return Report(0, None, self._seconds, result=Result(Status.FAILED, error=trace))
 
-    def _make_loop(self) -> TrialLoop | TrialWorkers:
+    def _make_loop(self, model: ModelClass) -> TrialLoop | TrialWorkers:
         if self._size is not None and self._shared is not None:
-            self._workers = self._workers_for(self._size, self._shared)
+            self._workers = self._workers_for(model.distribution, self._size, self._shared)
             folder = self._context.folder
             self._placement = self._workers.begin(self._spec, folder.mirror.watch(folder.stop_file))
             return self._workers
         return build_loop(
             self._context,
             self._spec,
+            model,
             device=self._placement.device,
             threads=self._context.threads,
             gpu_share=self._gpu_share,
         )
 
-    def _workers_for(self, size: GroupSize, shared: SharedContext) -> TrialWorkers:
+    def _workers_for(
+        self, distribution: Distribution | None, size: GroupSize, shared: SharedContext
+    ) -> TrialWorkers:
         """The workers of the last trial, where they can run this one too."""
-        family = load_model(self._spec.model, self._context.model_file(self._spec.model))
-        if self._workers is not None and self._workers.can_run(family.distribution, size):
+        if self._workers is not None and self._workers.can_run(distribution, size):
             return self._workers
         self._end_workers()
-        return TrialWorkers(family.distribution, size, shared)
+        return TrialWorkers(distribution, size, shared)
 
     def _end_workers(self) -> None:
         if self._workers is not None:

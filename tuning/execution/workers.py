@@ -22,7 +22,7 @@ from ray.train.collective import broadcast_from_rank_zero
 
 from models import Distribution, WorkerGroup
 from tuning.errors import ExecutionError
-from tuning.execution.context import WorkerContext, build_loop, check_folder, trial_log
+from tuning.execution.context import WorkerContext, build_loop, check_folder, load_libraries, trial_log
 from tuning.execution.gpu_memory import reset_gpu_memory, shortage_told
 from tuning.execution.training import GroupSize, own_device, own_group, train_on_workers
 from tuning.execution.watchdog import watchdog
@@ -240,6 +240,7 @@ def _run_trial(job: _Job, context: WorkerContext, group: WorkerGroup, trial: int
     loop = build_loop(
         context,
         spec,
+        load_libraries(context, spec),
         device=own_device(),
         threads=job.size.threads,
         gpu_share=job.size.gpus or 1.0,
