@@ -19,6 +19,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from tuning.errors import InputError
 from tuning.execution.shares import Node
+from tuning.execution.signals import sigterm_held_back
 from tuning.session import DriverPlace
 
 logger = logging.getLogger(__name__)
@@ -64,22 +65,27 @@ def ray_cluster(address: str, study: str = "") -> Iterator[DriverPlace]:
         # `ray start` turns token authentication on by itself where a token lies; a driver has to follow.
         maybe_enable_token_auth_if_token_available(warn_if_disabled=False)
     try:
-        ray.init(
-            address=address,
-            job_config=JobConfig(metadata={JOB_NAME: study} if study else None),
-            include_dashboard=True if address == "local" else None,
-            log_to_driver=False,
-            logging_level=logging.ERROR,
-        )
+        _start(address, study)
+        yield _driver_place()
+    finally:
+        ray.shutdown()
+
+
+def _start(address: str, study: str) -> None:
+    try:
+        with sigterm_held_back():
+            ray.init(
+                address=address,
+                job_config=JobConfig(metadata={JOB_NAME: study} if study else None),
+                include_dashboard=True if address == "local" else None,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+            )
     except (ConnectionError, RuntimeError, ValueError) as error:
         reason = str(error).split("\n")[0]
         raise InputError(
             f"address: no Ray cluster at {address!r} ({reason}); use local to start one."
         ) from error
-    try:
-        yield _driver_place()
-    finally:
-        ray.shutdown()
 
 
 def _driver_place() -> DriverPlace:

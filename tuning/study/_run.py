@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
@@ -79,10 +78,7 @@ def run_study(
         _quiet_optuna(),
         _open_record(study) as store,
         open_monitors(study.header.config.monitoring, _followed(study)) as monitors,
-        # Saving loads libraries for seconds; they are saved while Ray and its workers start.
-        ThreadPoolExecutor(max_workers=1) as pool,
     ):
-        saved = pool.submit(save_transforms, study)
         budget_s = study.header.config.search.time_budget_s
         clock = RunClock(
             store,
@@ -90,7 +86,7 @@ def run_study(
         )
         _catch_up(monitors, store)
         session, interrupted = _tune(study, store, view or NullView(), clock, monitors, lock.check)
-        saved.result()
+        save_transforms(study)  # where no trial was begun
         leaderboard = conclude(study, store)
         _catch_up(monitors, store)
         clock.end()
@@ -181,9 +177,13 @@ def _tune(
         headline = _headline(study, place.dashboard_url, shares, context)
         view.start([*headline, *fit.notices])
         metrics = StudyMetrics(config.name)
+        # Loads libraries for seconds, while the workers do.
+        unsaved = [study]
 
         def on_tick() -> None:
             check_lock()
+            while unsaved:
+                save_transforms(unsaved.pop())
             clock.tick()
             snapshot = session.snapshot()
             view.update(snapshot)
