@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack, redirect_stderr, redirect_stdout
@@ -50,6 +51,11 @@ def tuning(*arguments: str | Path) -> Ended:
         ended = stack.enter_context(pytest.raises(SystemExit))
         main()
     return Ended(int(ended.value.code or 0), out.getvalue(), errors.getvalue())
+
+
+def tuning_process(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run `tuning` to its end in a process of its own, which reads its environment anew."""
+    return subprocess.run(command(*arguments), capture_output=True, text=True, timeout=200, check=False)
 
 
 def command(*arguments: str | Path) -> list[str]:

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from ray._private.services import get_node_ip_address
 
-from tests.integration.command import ABALONE, leaderboard, tuning
+from tests.integration.command import ABALONE, leaderboard, tuning_process
 from tests.integration.test_gpus import GPU_PROBE
 
 pytestmark = pytest.mark.slow
@@ -95,7 +95,7 @@ def _wait_for(log: Path, text: str, head: subprocess.Popen[bytes]) -> None:
 def test_a_study_makes_a_cluster_without_nodes_start_as_many_as_its_trials_fill(
     scaling_cluster: str, tmp_path: Path
 ) -> None:
-    done = tuning(
+    done = tuning_process(
         "run", "--data", ABALONE, "--target", "rings", "--models", GPU_PROBE, "--trials", 12,
         "--name", "scaled", "--storage", tmp_path, "--address", scaling_cluster,
         "--gpus-per-trial", 0.5, "--cpus-per-trial", 1, "--max-concurrent", 8,

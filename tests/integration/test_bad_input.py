@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import stat
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import ray
 
-from tests.integration.command import ABALONE, PROBE, Run, command, tuning
+from tests.integration.command import ABALONE, PROBE, Run, tuning, tuning_process
 from tuning.cli import main
 from tuning.store import DriverLock
 from tuning.study import read_header, take_up, write_header
@@ -148,8 +147,7 @@ def test_unreachable_database(refused: Run) -> None:
 
 
 def test_exit_code_of_the_process_itself(tmp_path: Path) -> None:
-    words = command("run", "--data", "missing.csv", "--target", "y", "--storage", tmp_path)
-    ran = subprocess.run(words, capture_output=True, text=True, check=False)
+    ran = tuning_process("run", "--data", "missing.csv", "--target", "y", "--storage", tmp_path)
     assert ran.returncode == 2
     assert ran.stdout == ""
     assert ran.stderr.startswith("Error: ")

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from ray.cluster_utils import Cluster
 
-from tests.integration.command import ABALONE, PROBE, command, tuning
+from tests.integration.command import ABALONE, PROBE, command, tuning_process
 from tuning.store import Status, TrialRecord
 from tuning.study import read_header
 
@@ -148,4 +148,4 @@ def test_a_study_waits_for_machines_uses_all_and_outlives_one(machines: Machines
         assert set(told) == set(range(1, UNITS + 1))
         assert told.count(1) == 1, "it went on from its checkpoint"
     assert not any(record.status is Status.FAILED for record in after.values())
-    assert tuning("audit", "outlives", "--storage", tmp_path).returncode == 0
+    assert tuning_process("audit", "outlives", "--storage", tmp_path).returncode == 0

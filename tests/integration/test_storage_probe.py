@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.command import ABALONE, PROBE, leaderboard, tuning
+from tests.integration.command import ABALONE, PROBE, leaderboard, tuning_process
 from tests.integration.conftest import _wait_for_address
 from tests.storage.object_store import SECRET, ObjectStore
 
@@ -94,7 +94,7 @@ def _wait_for_nodes(address: str, count: int) -> None:
 
 
 def run(name: str, storage: Path | str, nodes: TwoNodes) -> subprocess.CompletedProcess[str]:
-    return tuning(
+    return tuning_process(
         "run", "--data", ABALONE, "--target", "rings", "--name", name, "--models", PROBE, "--trials", "4",
         "--storage", storage, "--address", nodes.address, "--quiet",
     )  # fmt: skip
