@@ -22,6 +22,7 @@ from ray.util.placement_group import PlacementGroup, placement_group, remove_pla
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
 from tuning.execution.gpus import GpuPool, HeldGpu, NodeRoom, is_whole, node_of
+from tuning.execution.groups import Asked, UnwantedGroups
 
 _NODE_LABEL = "ray.io/node-id"
 _UPDATE_EVERY_S = 0.1
@@ -30,6 +31,8 @@ _FIRST_GPUS_S = 0.5
 _SETTLE_S = 0.1
 # How long a trial waits for CPUs beside the emptiest GPU before any other GPU with room will do.
 _PATIENCE_S = 0.3
+# Nobody asks anew while so many that were given up still wait: Ray's next look will do.
+_MOST_UNWANTED = 16
 
 
 @dataclass(eq=False)
@@ -40,8 +43,7 @@ class _Claim:
         request: the trial's request.
         target: node where room on a GPU is kept for it.
         nodes: where the CPUs may lie.
-        group: the CPUs.
-        ready: resolves when they are there.
+        cpus: the CPUs.
         node: where they are; None before.
         since_s: monotonic time of the first asking.
         asked_s: of the last.
@@ -50,8 +52,7 @@ class _Claim:
     request: ResourceRequest
     target: str
     nodes: frozenset[str]
-    group: PlacementGroup
-    ready: ray.ObjectRef
+    cpus: Asked
     node: str | None = None
     since_s: float = field(default_factory=time.monotonic)
     asked_s: float = field(default_factory=time.monotonic)
@@ -104,6 +105,7 @@ class TrialPlacement(ResourceManager):  # type: ignore[misc]
         self._waiting: list[ResourceRequest] = []
         self._claims: list[_Claim] = []
         self._given: set[PlacementGroup] = set()
+        self._unwanted = UnwantedGroups()
         self._slots: int | None = None
         self._idle: Callable[[], Iterable[AcquiredResources | None]] = tuple
         self._updated_s = self._freed_s = -math.inf
@@ -141,10 +143,10 @@ class TrialPlacement(ResourceManager):  # type: ignore[misc]
         if claim is None:
             return None
         self._claims.remove(claim)
-        self._given.add(claim.group)
+        self._given.add(claim.cpus.group)
         self._count_idle()
         gpu = self._pool.take(_share(resource_request), str(claim.node))
-        return SharedGpu(resource_request, gpu, claim.group)
+        return SharedGpu(resource_request, gpu, claim.cpus.group)
 
     def free_resources(self, acquired_resource: AcquiredResources) -> None:
         self._freed_s = time.monotonic()
@@ -156,8 +158,9 @@ class TrialPlacement(ResourceManager):  # type: ignore[misc]
         self._pool.give_back(acquired_resource.gpu, _share(acquired_resource.resource_request))
 
     def get_resource_futures(self) -> list[ray.ObjectRef]:
-        claims = [claim.ready for claim in self._claims if claim.node is None]
-        return [*self._others.get_resource_futures(), *self._pool.futures(), *claims]
+        claims = [claim.cpus.ready for claim in self._claims if claim.node is None]
+        others = (*self._others.get_resource_futures(), *self._pool.futures())
+        return [*others, *claims, *self._unwanted.futures()]
 
     def update_state(self) -> None:
         self._others.update_state()
@@ -178,12 +181,15 @@ class TrialPlacement(ResourceManager):  # type: ignore[misc]
         if not ray.is_initialized():
             return
         self._others.clear()
-        for group in (*self._given, *(claim.group for claim in self._claims)):
+        for group in self._given:
             remove_placement_group(group)
+        for claim in self._claims:
+            self._give_up(claim)
         self._waiting.clear()
         self._claims.clear()
         self._given.clear()
         self._pool.clear()
+        self._unwanted.clear()
 
     def _hold_gpus(self) -> None:
         """Ask for the GPUs, and wait a moment to know how many are free: trials are drawn accordingly."""
@@ -217,7 +223,8 @@ class TrialPlacement(ResourceManager):  # type: ignore[misc]
             if target is None:
                 continue
             self._waiting.remove(request)
-            self._claims.append(_Claim(request, target, *_ask_for_cpus(request, {target})))
+            nodes = frozenset({target})
+            self._claims.append(_Claim(request, target, nodes, _ask_for_cpus(request, nodes)))
 
     def _tell_slots(self) -> None:
         slots = self._pool.slots(self._share)
@@ -226,11 +233,25 @@ class TrialPlacement(ResourceManager):  # type: ignore[misc]
             self._on_slots(slots)
 
     def _note_ready(self) -> None:
-        pending = {claim.ready: claim for claim in self._claims if claim.node is None}
+        pending = {claim.cpus.ready: claim for claim in self._claims if claim.node is None}
         futures = list(pending)
         ready, _ = ray.wait(futures, num_returns=len(futures), timeout=0) if futures else ([], [])
         for future in ready:
-            pending[future].node = node_of(pending[future].group)
+            pending[future].node = node_of(pending[future].cpus.group)
+        for asked in self._unwanted.take_placed():
+            self._use_or_remove(asked)
+
+    def _use_or_remove(self, cpus: Asked) -> None:
+        """Give CPUs that came late to a claim that they suit, whose own are then not wanted any more."""
+        node = node_of(cpus.group)
+        suited = (claim for claim in self._claims if claim.node is None and node in claim.nodes)
+        claim = next((claim for claim in suited if claim.cpus.bundle == cpus.bundle), None)
+        if claim is None:
+            remove_placement_group(cpus.group)
+            self._freed_s = time.monotonic()
+            return
+        self._unwanted.add(claim.cpus)
+        claim.cpus, claim.node = cpus, node
 
     def _revise(self, claim: _Claim) -> None:
         """Follow what changed since the CPUs were asked for."""
@@ -240,19 +261,26 @@ class TrialPlacement(ResourceManager):  # type: ignore[misc]
         elif claim.node is None:
             nodes = reachable if self._updated_s - claim.since_s > _PATIENCE_S else claim.nodes
             if nodes != claim.nodes or self._missed_something(claim):
-                remove_placement_group(claim.group)
-                claim.nodes, claim.group, claim.ready = _ask_for_cpus(claim.request, nodes)
+                self._give_up(claim)
+                claim.nodes, claim.cpus = nodes, _ask_for_cpus(claim.request, nodes)
                 claim.asked_s = self._updated_s
 
     def _missed_something(self, claim: _Claim) -> bool:
         """Whether CPUs were given back since the claim asked, and Ray has them by now."""
         settled_s = self._freed_s + _SETTLE_S
-        return claim.asked_s < settled_s < self._updated_s
+        return claim.asked_s < settled_s < self._updated_s and len(self._unwanted) < _MOST_UNWANTED
+
+    def _give_up(self, claim: _Claim) -> None:
+        """The claim's CPUs are not wanted any more."""
+        if claim.node is None:
+            self._unwanted.add(claim.cpus)
+        else:
+            remove_placement_group(claim.cpus.group)
 
     def _withdraw(self, claim: _Claim) -> None:
         """Let the trial wait again."""
         self._claims.remove(claim)
-        remove_placement_group(claim.group)
+        self._give_up(claim)
         self._waiting.insert(0, claim.request)
 
     def _ready_claim(self, request: ResourceRequest) -> _Claim | None:
@@ -292,11 +320,9 @@ def _wants_share(request: ResourceRequest) -> bool:
     return 0 < _share(request) <= 1
 
 
-def _ask_for_cpus(
-    request: ResourceRequest, nodes: Collection[str]
-) -> tuple[frozenset[str], PlacementGroup, ray.ObjectRef]:
+def _ask_for_cpus(request: ResourceRequest, nodes: Collection[str]) -> Asked:
     """Ask for what the trial needs beside its GPU, on one of the nodes."""
     bundle = {name: amount for name, amount in request.required_resources.items() if name != "GPU"}
     selector = {_NODE_LABEL: f"in({','.join(sorted(nodes))})"}
     group = placement_group([bundle], bundle_label_selector=[selector])
-    return frozenset(nodes), group, group.ready()
+    return Asked(group, group.ready(), bundle)
