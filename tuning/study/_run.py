@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -9,7 +11,7 @@ from dataclasses import dataclass, replace
 import optuna
 
 from models import ModelClass
-from tuning.errors import StorageError
+from tuning.errors import StorageError, TuningError
 from tuning.execution import (
     Fit,
     Node,
@@ -34,6 +36,8 @@ from tuning.study._conclude import conclude
 from tuning.study._memory import expected_rows_gib
 from tuning.study._setup import PreparedStudy
 from tuning.trial import FoldRows
+
+logger = logging.getLogger(__name__)
 
 NOTHING_LEFT = "nothing left to do: give --trials or --time-budget"
 
@@ -86,7 +90,6 @@ def run_study(
         )
         _catch_up(monitors, store)
         session, interrupted = _tune(study, store, view or NullView(), clock, monitors, lock.check)
-        save_transforms(study)  # where no trial was begun
         leaderboard = conclude(study, store)
         _catch_up(monitors, store)
         clock.end()
@@ -177,13 +180,11 @@ def _tune(
         headline = _headline(study, place.dashboard_url, shares, context)
         view.start([*headline, *fit.notices])
         metrics = StudyMetrics(config.name)
-        # Loads libraries for seconds, while the workers do.
-        unsaved = [study]
+        saving = _Saving(study)
 
         def on_tick() -> None:
             check_lock()
-            while unsaved:
-                save_transforms(unsaved.pop())
+            saving.begin()
             clock.tick()
             snapshot = session.snapshot()
             view.update(snapshot)
@@ -205,7 +206,42 @@ def _tune(
             view.update(snapshot)
             metrics.update(snapshot)
             view.stop()
+    saving.wait()
     return session, interrupted
+
+
+class _Saving:
+    """Saves the transforms in a thread while the workers start: it loads libraries for seconds, as they do.
+
+    Not earlier: only a running session takes a signal without raising, and an exception in the middle of an
+    import leaves Python's import lock held, for which the thread would wait for ever.
+    """
+
+    def __init__(self, study: PreparedStudy) -> None:
+        self._study = study
+        self._thread: threading.Thread | None = None
+
+    def begin(self) -> None:
+        """Begin, the first time."""
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._try, daemon=True)
+            self._thread.start()
+
+    def wait(self) -> None:
+        """Wait until all are saved.
+
+        Raises:
+            OSError, StorageError: they could not be.
+        """
+        if self._thread is not None:
+            self._thread.join()
+        save_transforms(self._study)
+
+    def _try(self) -> None:
+        try:
+            save_transforms(self._study)
+        except (OSError, TuningError) as error:
+            logger.debug("The transforms are saved at the end: %s", error)
 
 
 def _divide(study: PreparedStudy, models: Mapping[str, ModelClass]) -> Fit:
