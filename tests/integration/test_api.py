@@ -103,10 +103,7 @@ def test_gradient_descent_at_a_learning_rate_of_nine_tenths_diverges(
     assert board["rank"].isna().all()
 
 
-@pytest.mark.parametrize(
-    "sampler",
-    ["gp", "cmaes", *(pytest.param(name, marks=pytest.mark.slow) for name in ("qmc", "random"))],
-)
+@pytest.mark.parametrize("sampler", ["gp", "cmaes", "qmc", "random"])
 def test_every_sampler_and_the_median_rule_run(sampler: str, tmp_path: Path, cluster: str) -> None:
     study = Study(
         "samplers", data=ABALONE, target="rings", models=[str(PROBE)], trials=8, storage=tmp_path, quiet=True,

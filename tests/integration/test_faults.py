@@ -23,7 +23,6 @@ def faulty(tmp_path_factory: pytest.TempPathFactory, ray_address: str) -> list[d
         "--name", "faulty", "--storage", storage, "--address", ray_address, "--quiet",
         "--set", "search.sampler=random",
         "--set", "pruning.pruner=none", "--set", "resources.trial_time_limit_s=1",
-        "--set", "resources.max_retries=1",
         "--set", f"spaces.probe.fault={choices}",
     )  # fmt: skip
     assert ran.returncode == 0, ran.stderr

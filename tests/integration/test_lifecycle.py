@@ -34,7 +34,7 @@ def _wait_for_reports(storage: Path, name: str, count: int) -> None:
     raise AssertionError(f"{name} reported nothing in a minute")
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_checkpoints_what_runs_and_prints_the_resume_line(
     number: signal.Signals, tmp_path: Path, ray_address: str
 ) -> None:

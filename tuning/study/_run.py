@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -11,7 +9,7 @@ from dataclasses import dataclass, replace
 import optuna
 
 from models import ModelClass
-from tuning.errors import StorageError, TuningError
+from tuning.errors import StorageError
 from tuning.execution import (
     Fit,
     Node,
@@ -30,14 +28,12 @@ from tuning.monitoring import FollowedStudy, Monitor, open_monitors
 from tuning.progress import NullView, View
 from tuning.session import Session, StudyFolder, told_place
 from tuning.store import Store, drop_torn_line
-from tuning.study._bundle import save_transforms
 from tuning.study._clock import RunClock, next_budget_s
 from tuning.study._conclude import conclude
 from tuning.study._memory import expected_rows_gib
+from tuning.study._saving import TransformsSaving
 from tuning.study._setup import PreparedStudy
 from tuning.trial import FoldRows
-
-logger = logging.getLogger(__name__)
 
 NOTHING_LEFT = "nothing left to do: give --trials or --time-budget"
 
@@ -153,34 +149,20 @@ def _tune(
     check_lock: Callable[[], None],
 ) -> tuple[Session, bool]:
     """Run the study's trials on Ray; the session at its end, and whether a signal ended it."""
-    header, folder = study.header, study.folder
-    config = header.config
-    models = {family.name: family.load_model() for family in header.families}
-    gpu_families = frozenset(name for name, model in models.items() if model.uses_gpu)
+    config, folder = study.header.config, study.folder
+    models = {family.name: family.load_model() for family in study.header.families}
     with ray_cluster(config.address, config.name) as place, told_place(folder, place):
         check_nodes(folder)
         fit = _divide(study, models)
         shares = fit.shares
-        session = Session(
-            config,
-            header.families,
-            store,
-            folder,
-            lambda family: FamilySearch(config.search, family, header.direction),
-            slots=shares.max_concurrent,
-            metric=header.metric,
-            gpu_families=gpu_families,
-            gpu_slots=shares.gpu_slots,
-            trials_per_gpu=shares.trials_per_gpu,
-            monitors=monitors,
-        )
+        session = _open_session(study, store, shares, models, monitors)
         if clock.left_s is not None:
             session.set_time_budget(clock.left_s)
         context = _worker_context(study, shares, models)
         headline = _headline(study, place.dashboard_url, shares, context)
         view.start([*headline, *fit.notices])
         metrics = StudyMetrics(config.name)
-        saving = _Saving(study)
+        saving = TransformsSaving(study)
 
         def on_tick() -> None:
             check_lock()
@@ -192,14 +174,7 @@ def _tune(
                 metrics.update(snapshot)
 
         try:
-            interrupted = run_session(
-                session,
-                context,
-                folder,
-                shares,
-                gpu_families,
-                on_tick,
-            )
+            interrupted = run_session(session, context, folder, shares, _on_gpus(models), on_tick)
         finally:
             clock.save()
             snapshot = session.snapshot()
@@ -210,50 +185,43 @@ def _tune(
     return session, interrupted
 
 
-class _Saving:
-    """Saves the transforms in a thread while the workers start: it loads libraries for seconds, as they do.
+def _open_session(
+    study: PreparedStudy,
+    store: Store,
+    shares: Shares,
+    models: Mapping[str, ModelClass],
+    monitors: Sequence[Monitor],
+) -> Session:
+    header, config = study.header, study.header.config
+    return Session(
+        config,
+        header.families,
+        store,
+        study.folder,
+        lambda family: FamilySearch(config.search, family, header.direction),
+        slots=shares.max_concurrent,
+        metric=header.metric,
+        gpu_families=_on_gpus(models),
+        gpu_slots=shares.gpu_slots,
+        trials_per_gpu=shares.trials_per_gpu,
+        monitors=monitors,
+    )
 
-    Not earlier: only a running session takes a signal without raising, and an exception in the middle of an
-    import leaves Python's import lock held, for which the thread would wait for ever.
-    """
 
-    def __init__(self, study: PreparedStudy) -> None:
-        self._study = study
-        self._thread: threading.Thread | None = None
-
-    def begin(self) -> None:
-        """Begin, the first time."""
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._try, daemon=True)
-            self._thread.start()
-
-    def wait(self) -> None:
-        """Wait until all are saved.
-
-        Raises:
-            OSError, StorageError: they could not be.
-        """
-        if self._thread is not None:
-            self._thread.join()
-        save_transforms(self._study)
-
-    def _try(self) -> None:
-        try:
-            save_transforms(self._study)
-        except (OSError, TuningError) as error:
-            logger.debug("The transforms are saved at the end: %s", error)
+def _on_gpus(models: Mapping[str, ModelClass]) -> frozenset[str]:
+    """The families that use a GPU."""
+    return frozenset(name for name, model in models.items() if model.uses_gpu)
 
 
 def _divide(study: PreparedStudy, models: Mapping[str, ModelClass]) -> Fit:
     """What each trial gets of the cluster, and how many run at once."""
-    nodes = cluster_nodes()
-    on_gpus = [model.uses_gpu for model in models.values()]
+    nodes, on_gpus = cluster_nodes(), _on_gpus(models)
     fit = plan_within_memory(
         study.header.config.resources,
         nodes,
         expected_rows_gib(study, models),
-        uses_gpu=any(on_gpus),
-        only_gpu=all(on_gpus),
+        uses_gpu=bool(on_gpus),
+        only_gpu=len(on_gpus) == len(models),
     )
     return replace(fit, notices=(*fit.notices, *_nodes_to_come(nodes)))
 
