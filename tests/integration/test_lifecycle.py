@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import signal
 import subprocess
 import time
@@ -69,6 +70,22 @@ def test_a_signal_before_anything_trains_names_the_way_back_too(
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130, errors
     assert f"tuning resume early --storage {tmp_path}" in errors
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_signal_at_any_moment_of_the_start_names_the_way_back(tmp_path: Path, ray_address: str) -> None:
+    chance = random.Random(7)
+    for number in range(30):
+        process = _start(f"early-{number}", tmp_path, ray_address)
+        while not (tmp_path / f"early-{number}" / "study.yaml").exists():
+            assert process.poll() is None
+            time.sleep(0.01)
+        time.sleep(chance.uniform(0, 0.4))
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=60)
+        assert process.returncode == 130, errors
+        assert f"tuning resume early-{number} --storage {tmp_path}" in errors
 
 
 def test_killed_together_with_its_own_ray_it_resumes_from_the_folder_alone(tmp_path: Path) -> None:

@@ -14,7 +14,12 @@ from collections.abc import Iterator
 
 import pytest
 import ray
-from ray.util.placement_group import placement_group, remove_placement_group
+from ray.util.placement_group import (
+    PlacementGroup,
+    placement_group,
+    placement_group_table,
+    remove_placement_group,
+)
 
 from tests.integration.placed import CPU, Placed, free, share_of_gpu, wait_until
 from tuning.execution.placement import SharedGpu
@@ -178,6 +183,31 @@ def test_cpus_that_are_given_back_go_to_the_gpu_trial_that_waits_for_them(addres
     study.until(lambda: len(study.running) == CPUS)
     assert study.waiting == {CPU: 1, wanted: 0}
     study.placement.clear()
+
+
+def test_no_group_is_removed_before_it_is_placed(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What Ray is about to place would be lost to the node; see `UnwantedGroups`."""
+    removed: Counter[str] = Counter()
+
+    def remove(group: PlacementGroup) -> None:
+        removed[placement_group_table(group)["state"]] += 1
+        remove_placement_group(group)
+
+    monkeypatch.setattr("tuning.execution.placement.remove_placement_group", remove)
+    monkeypatch.setattr("tuning.execution.groups.remove_placement_group", remove)
+    study, wanted = Placed(0.5), share_of_gpu(0.5)
+    study.want(CPU, CPUS)
+    study.until(lambda: len(study.running) == CPUS)
+    study.want(wanted, 4)
+    for given in study.running.copy():
+        until_s = time.monotonic() + 0.4
+        study.until(lambda until_s=until_s: time.monotonic() > until_s)  # type: ignore[misc]
+        study.end(given)
+    study.until(lambda: study.waiting.total() == 0)
+    assert len(study.running) == 4
+    study.placement.clear()
+    assert set(removed) == {"CREATED"}
+    assert removed["CREATED"] > 4, "some were given up"
 
 
 def test_requests_are_withdrawn_in_any_state(address: str) -> None:
