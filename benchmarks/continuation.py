@@ -28,9 +28,9 @@ import xgboost
 import yaml
 from sklearn.ensemble import RandomForestRegressor
 
-import search_spaces
-from models import Loss, Model, ModelClass, Params, Schema, Table, Task, load_family
-from models._trees import feature_matrix
+from tuning import search_spaces
+from tuning.models import Loss, Model, ModelClass, Params, Schema, Table, Task, load_family
+from tuning.models._trees import feature_matrix
 
 N_TRAIN, N_VALID = 16_000, 4_000
 N_NUMERIC, LEVELS = 16, (5, 20, 60, 200)

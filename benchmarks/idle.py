@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from models import Model, Params, Table, Task
+from tuning.models import Model, Params, Table, Task
 
 
 class IdleParams(Params):

@@ -12,8 +12,8 @@ import lightgbm as lgb
 import numpy as np
 import pandas as pd
 
-from models import Table
 from tuning.metrics import get_metric
+from tuning.models import Table
 from tuning.study import read_header, read_leaderboard, take_up
 
 

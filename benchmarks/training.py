@@ -32,11 +32,11 @@ import yaml
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
-import search_spaces
-from models import Loss, Schema, Table, TargetTransform, Task, load_family
-from models._layers import Dropout
-from models._torch import TorchModel
+from tuning import search_spaces
 from tuning.metrics import get_metric
+from tuning.models import Loss, Schema, Table, TargetTransform, Task, load_family
+from tuning.models._layers import Dropout
+from tuning.models._torch import TorchModel
 
 N_NUMERIC, EMBEDDING_WIDTH = 34, 768
 METRIC = get_metric("smape", Task.REGRESSION)

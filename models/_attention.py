@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from models._layers import Dropout
+from tuning.models._layers import Dropout
 
 _LONGEST_PERIOD = 10_000.0  # in units of 2 pi steps
 

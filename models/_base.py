@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
 
-from models._group import ALONE, Distribution, WorkerGroup
-from models._table import Schema, Table, Task
-from models.errors import CheckpointError, ModelError
+from tuning.models._group import ALONE, Distribution, WorkerGroup
+from tuning.models._table import Schema, Table, Task
+from tuning.models.errors import CheckpointError, ModelError
 
 _STATE_FILE = "model.json"
 

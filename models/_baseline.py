@@ -9,10 +9,10 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from models._base import Model, Params
-from models._season import rows_of, windows_of
-from models._table import FloatArray, Table, Task
-from models._windows import Windows
+from tuning.models._base import Model, Params
+from tuning.models._season import rows_of, windows_of
+from tuning.models._table import FloatArray, Table, Task
+from tuning.models._windows import Windows
 
 
 class BaselineParams(Params):

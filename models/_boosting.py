@@ -12,10 +12,10 @@ import numpy.typing as npt
 from pydantic import Field
 from scipy.special import expit, softmax
 
-from models._base import Params
-from models._checksums import verify_checksums, write_checksums
-from models._table import FloatArray, Task
-from models._trees import TreeEnsemble
+from tuning.models._base import Params
+from tuning.models._checksums import verify_checksums, write_checksums
+from tuning.models._table import FloatArray, Task
+from tuning.models._trees import TreeEnsemble
 
 
 class BoostingParams(Params):

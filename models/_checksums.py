@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Iterable
 from pathlib import Path
 
-from models.errors import CheckpointError
+from tuning.models.errors import CheckpointError
 
 _CHECKSUM_FILE = "checksums.json"
 

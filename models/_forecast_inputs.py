@@ -8,11 +8,11 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from models._season import aligned_steps, last_values, seasonal_values, values_at
-from models._table import FloatArray, Schema
-from models._target import TargetTransform
-from models._windows import SeriesSchema, Windows
-from models.errors import ModelError
+from tuning.models._season import aligned_steps, last_values, seasonal_values, values_at
+from tuning.models._table import FloatArray, Schema
+from tuning.models._target import TargetTransform
+from tuning.models._windows import SeriesSchema, Windows
+from tuning.models.errors import ModelError
 
 Float32Array = npt.NDArray[np.float32]
 

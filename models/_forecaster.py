@@ -12,16 +12,16 @@ from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 from torch.nn import functional
 
-from models._forecast_inputs import Guess, forecast_inputs, future_width, past_width, series_schema
-from models._layers import Dropout, category_width
-from models._season import rows_of, windows_of
-from models._table import FloatArray, Loss, Schema, Table, Task
-from models._target import TargetTransform
-from models._torch import TorchModel
-from models._torch_params import AdamParams
-from models._torch_rows import as_tensor
-from models._windows import SeriesSchema
-from models.errors import ModelError
+from tuning.models._forecast_inputs import Guess, forecast_inputs, future_width, past_width, series_schema
+from tuning.models._layers import Dropout, category_width
+from tuning.models._season import rows_of, windows_of
+from tuning.models._table import FloatArray, Loss, Schema, Table, Task
+from tuning.models._target import TargetTransform
+from tuning.models._torch import TorchModel
+from tuning.models._torch_params import AdamParams
+from tuning.models._torch_rows import as_tensor
+from tuning.models._windows import SeriesSchema
+from tuning.models.errors import ModelError
 
 DropoutRate = Annotated[float, Field(ge=0, lt=1)]
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from models._base import Model
-from models.errors import ModelError
+from tuning.models._base import Model
+from tuning.models.errors import ModelError
 
 ModelClass = type[Model[Any]]
 _NOT_FAMILIES = frozenset({"errors"})
@@ -32,7 +32,7 @@ def load_family(name: str) -> ModelClass:
     """
     if name not in family_names():
         raise ModelError(f"There is no model {name!r}: choose from {', '.join(family_names())}.")
-    return _only_model(importlib.import_module(f"models.{name}"))
+    return _only_model(importlib.import_module(f"{__package__}.{name}"))
 
 
 def load_family_file(path: Path) -> ModelClass:

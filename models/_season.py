@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from models._table import FloatArray, IntArray, Table
-from models._windows import Windows
-from models.errors import ModelError
+from tuning.models._table import FloatArray, IntArray, Table
+from tuning.models._windows import Windows
+from tuning.models.errors import ModelError
 
 
 def windows_of(table: Table) -> Windows:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from models._layers import Dropout
+from tuning.models._layers import Dropout
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,10 @@ from enum import StrEnum
 import numpy as np
 import numpy.typing as npt
 
-from models._sequences import Sequences, SequenceSchema
-from models._target import TargetTransform
-from models._windows import SeriesSchema, Windows
-from models.errors import ModelError
+from tuning.models._sequences import Sequences, SequenceSchema
+from tuning.models._target import TargetTransform
+from tuning.models._windows import SeriesSchema, Windows
+from tuning.models.errors import ModelError
 
 FloatArray = npt.NDArray[np.floating]
 IntArray = npt.NDArray[np.integer]

@@ -16,10 +16,10 @@ from torch.nn import functional
 from torch.optim import Adam, Optimizer
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
-from models._base import Model
-from models._group import ALONE, Distribution, WorkerGroup
-from models._table import FloatArray, Loss, Schema, Table
-from models._torch_checkpoint import (
+from tuning.models._base import Model
+from tuning.models._group import ALONE, Distribution, WorkerGroup
+from tuning.models._table import FloatArray, Loss, Schema, Table
+from tuning.models._torch_checkpoint import (
     LossWatch,
     TrainingState,
     cloned,
@@ -28,12 +28,12 @@ from models._torch_checkpoint import (
     read_state,
     write_state,
 )
-from models._torch_group import gather_shares, group_sum, noise_seed, replicate
-from models._torch_memory import limit_gpu_memory
-from models._torch_params import AdamParams, TorchParamsT
-from models._torch_rng import IsolatedRng
-from models._torch_rows import Batch, Rows, as_tensor, rows_per_step
-from models.errors import CheckpointError, DivergedError, ModelError
+from tuning.models._torch_group import gather_shares, group_sum, noise_seed, replicate
+from tuning.models._torch_memory import limit_gpu_memory
+from tuning.models._torch_params import AdamParams, TorchParamsT
+from tuning.models._torch_rng import IsolatedRng
+from tuning.models._torch_rows import Batch, Rows, as_tensor, rows_per_step
+from tuning.models.errors import CheckpointError, DivergedError, ModelError
 
 
 class TorchModel(Model[TorchParamsT]):

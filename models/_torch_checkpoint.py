@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.optim import Optimizer
 
-from models.errors import CheckpointError
+from tuning.models.errors import CheckpointError
 
 _TENSORS_FILE = "tensors.safetensors"
 _SCALARS_FILE = "training.json"

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from models._group import WorkerGroup
+from tuning.models._group import WorkerGroup
 
 
 class GroupBatchNorm1d(nn.BatchNorm1d):

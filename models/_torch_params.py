@@ -6,7 +6,7 @@ from typing import Literal, TypeVar
 
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 
-from models._base import Params
+from tuning.models._base import Params
 
 BatchSize = PositiveInt | Literal["full", "auto"]
 

@@ -14,9 +14,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from models._group import ALONE, WorkerGroup
-from models._torch_memory import usable_bytes
-from models.errors import DivergedError
+from tuning.models._group import ALONE, WorkerGroup
+from tuning.models._torch_memory import usable_bytes
+from tuning.models.errors import DivergedError
 
 # Several trials may share one GPU, and activations need room too.
 _SHARE_OF_FREE_MEMORY = 0.25

@@ -11,9 +11,9 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from models._base import Model, ParamsT
-from models._table import FloatArray, Schema, Table, Task
-from models.errors import CheckpointError, DivergedError, ModelError
+from tuning.models._base import Model, ParamsT
+from tuning.models._table import FloatArray, Schema, Table, Task
+from tuning.models.errors import CheckpointError, DivergedError, ModelError
 
 _ENSEMBLE_FILE = "ensemble.json"
 _VALID_FILE = "valid_scores.npy"

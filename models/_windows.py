@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from models._target import TargetTransform
-from models.errors import ModelError
+from tuning.models._target import TargetTransform
+from tuning.models.errors import ModelError
 
 FloatArray = npt.NDArray[np.floating]
 IntArray = npt.NDArray[np.integer]

@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 from pydantic import Field, model_validator
 
-from models._boosting import BoostingParams, GradientBoosting
-from models._table import FloatArray, Loss, Table, Task
-from models._trees import training_target
+from tuning.models._boosting import BoostingParams, GradientBoosting
+from tuning.models._table import FloatArray, Loss, Table, Task
+from tuning.models._trees import training_target
 
 _MODEL_FILE = "catboost.cbm"
 _SNAPSHOT_FILE = "catboost.snapshot"

@@ -12,8 +12,8 @@ from pydantic import Field, PositiveInt, model_validator
 from torch import Tensor, nn
 from torch.nn import functional
 
-from models._layers import CategoryEmbeddings, Dropout, embedded_columns
-from models._sequence_layers import (
+from tuning.models._layers import CategoryEmbeddings, Dropout, embedded_columns
+from tuning.models._sequence_layers import (
     AdditiveAttention,
     BidirectionalLSTM,
     ConvolutionBlock,
@@ -21,12 +21,12 @@ from models._sequence_layers import (
     Padding,
     PairPooling,
 )
-from models._sequences import SequenceSchema
-from models._table import Schema, Table, Task
-from models._torch import TorchModel
-from models._torch_params import AdamParams
-from models._torch_rows import as_tensor
-from models.errors import ModelError
+from tuning.models._sequences import SequenceSchema
+from tuning.models._table import Schema, Table, Task
+from tuning.models._torch import TorchModel
+from tuning.models._torch_params import AdamParams
+from tuning.models._torch_rows import as_tensor
+from tuning.models.errors import ModelError
 
 DropoutRate = Annotated[float, Field(ge=0, lt=1)]
 EvenWidth = Annotated[int, Field(ge=2, multiple_of=2)]

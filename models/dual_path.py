@@ -10,7 +10,7 @@ import torch
 from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 
-from models._layers import (
+from tuning.models._layers import (
     CategoryEmbeddings,
     Dropout,
     FeatureAttention,
@@ -18,11 +18,11 @@ from models._layers import (
     embedded_columns,
     initialise_xavier,
 )
-from models._table import Schema, Table
-from models._torch import TorchModel
-from models._torch_params import AdamParams
-from models._torch_rows import as_tensor
-from models.errors import ModelError
+from tuning.models._table import Schema, Table
+from tuning.models._torch import TorchModel
+from tuning.models._torch_params import AdamParams
+from tuning.models._torch_rows import as_tensor
+from tuning.models.errors import ModelError
 
 DropoutRate = Annotated[float, Field(ge=0, lt=1)]
 

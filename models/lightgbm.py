@@ -12,10 +12,10 @@ import numpy as np
 from lightgbm.basic import LightGBMError
 from pydantic import Field
 
-from models._boosting import BoostingParams, GradientBoosting
-from models._group import Distribution, WorkerGroup
-from models._table import FloatArray, Loss, Table, Task
-from models._trees import feature_matrix, training_target
+from tuning.models._boosting import BoostingParams, GradientBoosting
+from tuning.models._group import Distribution, WorkerGroup
+from tuning.models._table import FloatArray, Loss, Table, Task
+from tuning.models._trees import feature_matrix, training_target
 
 _MODEL_FILE = "lightgbm.txt"
 _CONNECT_MINUTES = 5

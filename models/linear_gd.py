@@ -13,10 +13,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.optim import SGD, Adam, Optimizer, RMSprop
 
-from models._table import Schema, Table
-from models._torch import TorchModel
-from models._torch_params import TorchParams
-from models._torch_rows import as_tensor
+from tuning.models._table import Schema, Table
+from tuning.models._torch import TorchModel
+from tuning.models._torch_params import TorchParams
+from tuning.models._torch_rows import as_tensor
 
 Decay = Annotated[float, Field(ge=0, lt=1)]
 

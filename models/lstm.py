@@ -8,7 +8,7 @@ import torch
 from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 
-from models._forecaster import DirectDecoder, ForecasterParams, TorchForecaster
+from tuning.models._forecaster import DirectDecoder, ForecasterParams, TorchForecaster
 
 
 class LSTMParams(ForecasterParams):

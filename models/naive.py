@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from models._baseline import ForecastBaseline
-from models._season import last_values
-from models._table import FloatArray
-from models._windows import Windows
+from tuning.models._baseline import ForecastBaseline
+from tuning.models._season import last_values
+from tuning.models._table import FloatArray
+from tuning.models._windows import Windows
 
 
 class Naive(ForecastBaseline):

@@ -16,9 +16,9 @@ from pydantic import Field
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
-from models._base import Params
-from models._table import FloatArray, Table
-from models._trees import TreeEnsemble, feature_matrix, training_target
+from tuning.models._base import Params
+from tuning.models._table import FloatArray, Table
+from tuning.models._trees import TreeEnsemble, feature_matrix, training_target
 
 _CLASSES_FILE = "classes.json"
 _BLOCK_FILES = "trees-{:03d}.skops"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from models._baseline import ForecastBaseline
-from models._season import seasonal_values
-from models._table import FloatArray
-from models._windows import Windows
-from models.errors import ModelError
+from tuning.models._baseline import ForecastBaseline
+from tuning.models._season import seasonal_values
+from tuning.models._table import FloatArray
+from tuning.models._windows import Windows
+from tuning.models.errors import ModelError
 
 
 class SeasonalNaive(ForecastBaseline):

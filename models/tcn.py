@@ -11,8 +11,8 @@ from torch.nn import functional
 from torch.nn.utils.parametrizations import weight_norm
 from torch.optim import Adam, Optimizer
 
-from models._forecaster import DirectDecoder, ForecasterParams, TorchForecaster
-from models._layers import Dropout
+from tuning.models._forecaster import DirectDecoder, ForecasterParams, TorchForecaster
+from tuning.models._layers import Dropout
 
 _DIRECTION = "weight.original1"  # torch's name for it
 

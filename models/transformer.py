@@ -8,10 +8,10 @@ import torch
 from pydantic import Field, PositiveInt, model_validator
 from torch import Tensor, nn
 
-from models._attention import DecoderLayer, EncoderLayer, positional_encoding
-from models._forecast_inputs import PastFlag
-from models._forecaster import ForecasterParams, TorchForecaster
-from models._layers import initialise_xavier
+from tuning.models._attention import DecoderLayer, EncoderLayer, positional_encoding
+from tuning.models._forecast_inputs import PastFlag
+from tuning.models._forecaster import ForecasterParams, TorchForecaster
+from tuning.models._layers import initialise_xavier
 
 
 class TransformerParams(ForecasterParams):

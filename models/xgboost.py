@@ -10,10 +10,10 @@ import xgboost
 from pydantic import Field
 from xgboost.core import XGBoostError
 
-from models._boosting import BoostingParams, GradientBoosting
-from models._group import Distribution
-from models._table import FloatArray, Loss, Table, Task
-from models._trees import feature_matrix, training_target
+from tuning.models._boosting import BoostingParams, GradientBoosting
+from tuning.models._group import Distribution
+from tuning.models._table import FloatArray, Loss, Table, Task
+from tuning.models._trees import feature_matrix, training_target
 
 _MODEL_FILE = "xgboost.ubj"
 _OBJECTIVES = {Loss.SQUARED: "reg:squarederror", Loss.ABSOLUTE: "reg:absoluteerror"}

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from models import Task
 from tests.conftest import ROOT
 from tuning.config import validate_config
 from tuning.data import SplitConfig, TargetConfig, prepare, read_frame
 from tuning.data.config import DataConfig
 from tuning.families import resolve_families
+from tuning.models import Task
 from tuning.store import Status
 from tuning.trial import FoldRows, TrialLoop, TrialSpec
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from models.errors import TuningError
+from tuning.models.errors import TuningError
 
 __all__ = [
     "ConfigError",

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from models import ModelClass, Task, family_names, load_family, load_family_file
-from models.errors import ModelError
 from tuning.config.explain import closest, full_stop
 from tuning.errors import ConfigError
+from tuning.models import ModelClass, Task, family_names, load_family, load_family_file
+from tuning.models.errors import ModelError
 from tuning.space import Space, check_against_model, load_space
 
 ALL = "all"

@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models import Sequences
 from tuning.data import (
     ColumnRole,
     DataConfig,
@@ -20,6 +19,7 @@ from tuning.data import (
     read_frame,
 )
 from tuning.errors import DataError
+from tuning.models import Sequences
 
 N = 120
 CHANNELS = 3

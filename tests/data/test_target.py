@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models import Loss, Task
 from tuning.data import DataConfig, PreparedData, SplitConfig, TargetConfig, prepare
 from tuning.errors import ConfigError, DataError
+from tuning.models import Loss, Task
 
 N = 100
 RNG = np.random.default_rng(0)

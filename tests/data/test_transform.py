@@ -7,8 +7,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models import Table
-from models.errors import CheckpointError
 from tuning.data import (
     ColumnRole,
     DataConfig,
@@ -19,6 +17,8 @@ from tuning.data import (
     prepare,
 )
 from tuning.errors import DataError
+from tuning.models import Table
+from tuning.models.errors import CheckpointError
 
 N = 240
 WORDS = ["red", "green", "blue", "round", "square", "small", "large", "new", "old", "soft"]

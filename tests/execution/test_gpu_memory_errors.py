@@ -8,9 +8,9 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from models.errors import ModelError
 from tests.families.crowded_probe import MESSAGES
 from tuning.execution.gpu_memory import GpuMemoryError, WorkerPoisonedError, poisoned
+from tuning.models.errors import ModelError
 from tuning.trial import GpuShortage
 
 

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from models import Distribution, Model, Params, Table, Task
-from models.errors import ModelError
+from tuning.models import Distribution, Model, Params, Table, Task
+from tuning.models.errors import ModelError
 
 MESSAGES = {
     "torch": "CUDA out of memory. Tried to allocate 2.50 GiB. GPU 0 has a total capacity of 15.78 GiB",

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
-from models import Schema, Table, Task
-from models._torch import TorchModel
-from models._torch_params import AdamParams
-from models._torch_rows import as_tensor
+from tuning.models import Schema, Table, Task
+from tuning.models._torch import TorchModel
+from tuning.models._torch_params import AdamParams
+from tuning.models._torch_rows import as_tensor
 
 
 class GroupProbeParams(AdamParams):

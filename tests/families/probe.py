@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from models import Model, Params, Table, Task
+from tuning.models import Model, Params, Table, Task
 
 
 class ProbeParams(Params):

@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models import Task
 from tests.metrics.forecasts import forecasts, last_value
 from tuning.errors import InputError
 from tuning.figures import TrialPictures, draw_trial
@@ -18,6 +17,7 @@ from tuning.figures._classes import class_bars
 from tuning.figures._curve import learning_curve
 from tuning.figures._forecasts import forecasts_and_truth, step_errors
 from tuning.metrics import Direction, Predictions, describe
+from tuning.models import Task
 from tuning.store import Placement, Status, TrialRecord
 
 PNG = b"\x89PNG"

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from models import Panel, Schema, SeriesSchema, Table, TargetTransform, Task, Windows
-from models._table import Loss
+from tuning.models import Panel, Schema, SeriesSchema, Table, TargetTransform, Task, Windows
+from tuning.models._table import Loss
 
 HORIZON = 3
 SCHEMA = Schema(

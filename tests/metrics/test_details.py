@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from sklearn.metrics import classification_report, roc_auc_score
 
-from models import Task
 from tests.metrics.forecasts import forecasts, last_value
 from tuning.metrics import Predictions, describe, score_all
 from tuning.metrics._details import MOST_CONFUSIONS, MOST_MATRIX_CLASSES, MOST_SERIES
+from tuning.models import Task
 
 
 def classified(rows: int = 90, classes: int = 3, weight: np.ndarray | None = None) -> Predictions:

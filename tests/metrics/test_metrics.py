@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 
-from models import Loss, Table, Task
 from tests.metrics.forecasts import forecasts, last_value, windows
 from tuning.errors import ConfigError, DataError, InputError
 from tuning.metrics import Direction, Predictions, get_metric, metrics_for, score_all
+from tuning.models import Loss, Table, Task
 
 Y = np.array([1.0, 2.0, 4.0])
 P = np.array([1.0, 3.0, 2.0])

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from models import Loss, Schema, Sequences, SequenceSchema, Table, TargetTransform, Task
+from tuning.models import Loss, Schema, Sequences, SequenceSchema, Table, TargetTransform, Task
 
 LEVELS = (4, 9)
 CHANNELS = 3

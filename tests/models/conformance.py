@@ -19,8 +19,8 @@ import yaml
 from cases import Config, Problem, arrays_of, default_config, sampled_configs
 from series_cases import rows_of_windows, with_another_future
 
-from models import Model, ModelClass, Params, Table
-from models.errors import CheckpointError, ModelError
+from tuning.models import Model, ModelClass, Params, Table
+from tuning.models.errors import CheckpointError, ModelError
 
 BUDGET_FIELDS = ("n_estimators", "iterations", "epochs")
 SMALL_BUDGET = 8

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from models import ALONE, Distribution, ModelClass, Task, WorkerGroup, load_family
-from models.errors import ModelError
 from tests.models.cases import Inputs, Problem, make_problem, make_sequence_problem
 from tests.models.series_cases import make_forecasting_problem
+from tuning.models import ALONE, Distribution, ModelClass, Task, WorkerGroup, load_family
+from tuning.models.errors import ModelError
 
 TIMEOUT_S = 120.0
 

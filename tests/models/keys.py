@@ -14,7 +14,7 @@ from cases import Config, active_config, default_config, sampled_configs
 from conformance import BUDGET_FIELDS, SMALL_BUDGET, SMALL_WIDTHS, Case
 from pydantic import ValidationError
 
-from models._torch import TorchModel
+from tuning.models._torch import TorchModel
 
 PLATEAU_UNITS = 40  # more than any schedule is patient for
 RANDOM_CONFIGS = 5

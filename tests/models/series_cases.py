@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from cases import Problem, read_only
 
-from models import Loss, Panel, Schema, SeriesSchema, Table, TargetTransform, Task, Windows
+from tuning.models import Loss, Panel, Schema, SeriesSchema, Table, TargetTransform, Task, Windows
 
 N_SERIES = 3
 N_STEPS = 96

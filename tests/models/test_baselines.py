@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from models import Loss, Panel, Schema, SeriesSchema, Table, TargetTransform, Task, Windows
-from models.errors import ModelError
-from models.naive import Naive
-from models.seasonal_naive import SeasonalNaive
+from tuning.models import Loss, Panel, Schema, SeriesSchema, Table, TargetTransform, Task, Windows
+from tuning.models.errors import ModelError
+from tuning.models.naive import Naive
+from tuning.models.seasonal_naive import SeasonalNaive
 
 LOG = TargetTransform(log1p=True)
 

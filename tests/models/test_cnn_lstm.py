@@ -13,11 +13,11 @@ import torch
 import yaml
 from pydantic import ValidationError
 
-import search_spaces
-from models import Loss, Schema, Sequences, SequenceSchema, Table, Task
-from models._sequence_layers import BidirectionalLSTM, ConvolutionBlock, Padding, PairPooling
-from models.cnn_lstm import CnnLstm, CnnLstmParams
-from models.errors import ModelError
+from tuning import search_spaces
+from tuning.models import Loss, Schema, Sequences, SequenceSchema, Table, Task
+from tuning.models._sequence_layers import BidirectionalLSTM, ConvolutionBlock, Padding, PairPooling
+from tuning.models.cnn_lstm import CnnLstm, CnnLstmParams
+from tuning.models.errors import ModelError
 
 sys.path.insert(0, str(Path(__file__).parent))
 from cases import Inputs, Problem, default_config, make_problem, make_sequence_problem

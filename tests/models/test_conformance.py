@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-import search_spaces
-from models import Task, family_names, load_family
-from models.linear_gd import LinearGD
+from tuning import search_spaces
+from tuning.models import Task, family_names, load_family
+from tuning.models.linear_gd import LinearGD
 
 sys.path.insert(0, str(Path(__file__).parent))
 from cases import Inputs, Problem, make_problem, make_sequence_problem

@@ -12,15 +12,15 @@ import torch
 import yaml
 from torch import nn
 
-from models import Loss, Schema, Table, TargetTransform, Task
-from models.dual_path import DualPath, DualPathParams
-from models.errors import ModelError
+from tuning.models import Loss, Schema, Table, TargetTransform, Task
+from tuning.models.dual_path import DualPath, DualPathParams
+from tuning.models.errors import ModelError
 
 PUBLISHED = {"numeric": 34, "embedding": 768}
 
 
 def default_params(**changes: Any) -> DualPathParams:
-    space = yaml.safe_load(files("search_spaces").joinpath("dual_path.yaml").read_text())
+    space = yaml.safe_load(files("tuning.search_spaces").joinpath("dual_path.yaml").read_text())
     defaults = {name: entry["default"] for name, entry in space["parameters"].items()}
     return DualPathParams(**(defaults | space["fixed"] | changes))
 
@@ -171,7 +171,7 @@ def trained_dtype(model: DualPath) -> torch.dtype:
 def test_bfloat16_is_for_large_steps_on_cpus_that_have_it(
     monkeypatch: pytest.MonkeyPatch, in_hardware: bool, changes: dict[str, Any], expected: torch.dtype
 ) -> None:
-    monkeypatch.setattr("models._torch._multiplies_in_bfloat16", lambda: in_hardware)
+    monkeypatch.setattr("tuning.models._torch._multiplies_in_bfloat16", lambda: in_hardware)
     schema = make_schema(numeric=5, embedding=12)
     model = DualPath(default_params(**changes), schema)
     model.bind(make_table(schema), make_table(schema, 60, seed=1))
@@ -181,7 +181,7 @@ def test_bfloat16_is_for_large_steps_on_cpus_that_have_it(
 def test_bfloat16_learns_keeps_single_precision_weights_and_resumes_exactly(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("models._torch._multiplies_in_bfloat16", lambda: True)
+    monkeypatch.setattr("tuning.models._torch._multiplies_in_bfloat16", lambda: True)
     schema = make_schema(numeric=5, embedding=12)
     train, valid = make_table(schema, 600), make_table(schema, 200, seed=1)
     unbroken, resumed = (DualPath(default_params(batch_size=128), schema) for _ in range(2))

@@ -18,12 +18,12 @@ from pydantic import ValidationError
 from torch import nn
 from torch.nn import functional
 
-from models import Loss, Table, load_family
-from models._forecast_inputs import Guess, PastFlag, forecast_inputs
-from models._forecaster import TorchForecaster
-from models.errors import ModelError
-from models.tcn import CausalConvolution, TemporalBlock, TemporalConvolutions
-from models.transformer import AttentionBody, TransformerParams
+from tuning.models import Loss, Table, load_family
+from tuning.models._forecast_inputs import Guess, PastFlag, forecast_inputs
+from tuning.models._forecaster import TorchForecaster
+from tuning.models.errors import ModelError
+from tuning.models.tcn import CausalConvolution, TemporalBlock, TemporalConvolutions
+from tuning.models.transformer import AttentionBody, TransformerParams
 
 sys.path.insert(0, str(Path(__file__).parent))
 from cases import Problem, default_config
@@ -39,7 +39,7 @@ def problem(loss: Loss = Loss.SQUARED) -> Problem:
 
 def make(name: str, given: Problem | None = None, **changes: Any) -> TorchForecaster[Any]:
     """A network of the default configuration, with rows."""
-    space = yaml.safe_load(files("search_spaces").joinpath(f"{name}.yaml").read_text())
+    space = yaml.safe_load(files("tuning.search_spaces").joinpath(f"{name}.yaml").read_text())
     family, given = load_family(name), given or problem()
     model = family(family.Params(**(default_config(space) | changes)), given.schema, seed=1)
     model.bind(given.train, given.valid)

@@ -12,9 +12,9 @@ import pytest
 import torch
 import yaml
 
-import search_spaces
-from models import Task, load_family
-from models._torch_memory import limit_gpu_memory, usable_bytes
+from tuning import search_spaces
+from tuning.models import Task, load_family
+from tuning.models._torch_memory import limit_gpu_memory, usable_bytes
 
 sys.path.insert(0, str(Path(__file__).parent))
 from cases import default_config, make_problem
@@ -55,7 +55,7 @@ def test_the_next_trial_of_the_process_lifts_the_limit(fraction: dict[str, float
 def test_a_network_sets_the_limit_before_it_lies_on_the_card(monkeypatch: pytest.MonkeyPatch) -> None:
     events: list[tuple[str, float]] = []
     monkeypatch.setattr(
-        "models._torch.limit_gpu_memory", lambda device, share: events.append((device.type, share))
+        "tuning.models._torch.limit_gpu_memory", lambda device, share: events.append((device.type, share))
     )
     problem = make_problem(Task.REGRESSION)
     family = load_family("dual_path")

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import yaml
 
-from models import Distribution, Task, WorkerGroup, load_family
-from models.errors import ModelError
 from tests.models.cases import Inputs, default_config
 from tests.models.in_groups import Job, Trained, Workers, train
+from tuning.models import Distribution, Task, WorkerGroup, load_family
+from tuning.models.errors import ModelError
 
 ROOT = Path(__file__).parents[2]
 SIZE = 2

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-import search_spaces
-from models import Task, load_family
+from tuning import search_spaces
+from tuning.models import Task, load_family
 
 sys.path.insert(0, str(Path(__file__).parent))
 from cases import Problem, default_config, make_problem

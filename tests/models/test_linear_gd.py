@@ -12,9 +12,9 @@ import torch
 import yaml
 from pydantic import ValidationError
 
-from models import Loss, Schema, Table, TargetTransform, Task
-from models.errors import DivergedError
-from models.linear_gd import Descent, LinearGD, LinearGDParams
+from tuning.models import Loss, Schema, Table, TargetTransform, Task
+from tuning.models.errors import DivergedError
+from tuning.models.linear_gd import Descent, LinearGD, LinearGDParams
 
 OWN = {
     "sgd": {"learning_rate": 0.05},
@@ -30,7 +30,7 @@ def make_params(optimizer: str = "sgd", **changes: Any) -> LinearGDParams:
 
 
 def space() -> dict[str, Any]:
-    return yaml.safe_load(files("search_spaces").joinpath("linear_gd.yaml").read_text())
+    return yaml.safe_load(files("tuning.search_spaces").joinpath("linear_gd.yaml").read_text())
 
 
 def make_table(rows: int = 300, columns: int = 3, *, correlated: bool = False, seed: int = 0) -> Table:

@@ -11,12 +11,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from models import Loss, Schema, Table, TargetTransform, Task
-from models._layers import Dropout
-from models._torch import TorchModel
-from models._torch_params import AdamParams
-from models._torch_rows import Rows, as_tensor
-from models.errors import CheckpointError, DivergedError, ModelError
+from tuning.models import Loss, Schema, Table, TargetTransform, Task
+from tuning.models._layers import Dropout
+from tuning.models._torch import TorchModel
+from tuning.models._torch_params import AdamParams
+from tuning.models._torch_rows import Rows, as_tensor
+from tuning.models.errors import CheckpointError, DivergedError, ModelError
 
 COLUMNS = 4
 DEFAULTS = {

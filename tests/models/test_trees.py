@@ -12,9 +12,9 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-import search_spaces
-from models import Loss, Model, Schema, Table, Task, load_family
-from models.errors import DivergedError, ModelError
+from tuning import search_spaces
+from tuning.models import Loss, Model, Schema, Table, Task, load_family
+from tuning.models.errors import DivergedError, ModelError
 
 sys.path.insert(0, str(Path(__file__).parent))
 from cases import Problem, default_config, make_problem, read_only

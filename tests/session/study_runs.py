@@ -7,12 +7,12 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from models import Task
 from tests.trial.rows import PROBE, RMSE, small_folds
 from tuning.config import StudyConfig, validate_config
 from tuning.execution.search import FamilySearch
 from tuning.families import Family, resolve_families
 from tuning.metrics import Direction
+from tuning.models import Task
 from tuning.monitoring import Monitor
 from tuning.session import Session, StudyFolder
 from tuning.store import Result, Status, Store, TrialRecord

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from models import Task
 from tests.session.study_runs import Killed, Study, comparable, done, started, twin_families
 from tests.trial.rows import PROBE
 from tuning.errors import RecordError
 from tuning.families import resolve_families
+from tuning.models import Task
 from tuning.session._session import MAX_NODE_DEATHS
 from tuning.session._shortage import describe_shortage
 from tuning.store import DriverLock, Placement, Result, Status

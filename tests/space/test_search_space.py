@@ -8,9 +8,9 @@ from typing import Any
 import optuna
 import pytest
 
-from models import Params, Task, family_names, load_family
 from tuning.errors import ConfigError
 from tuning.families import Family, resolve_families
+from tuning.models import Params, Task, family_names, load_family
 from tuning.space import Space, build_params, check_against_model, load_space
 
 PROBE = str(Path(__file__).parents[1] / "families" / "probe.py")

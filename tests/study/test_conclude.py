@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from models.errors import DivergedError
 from tests.study.finished import Run, open_store, prepare, run
 from tuning.errors import RecordError
 from tuning.leaderboard import Leaderboard
+from tuning.models.errors import DivergedError
 from tuning.store import Status
 from tuning.study import PreparedStudy, _conclude
 from tuning.study._restore import find_family, score_on_test

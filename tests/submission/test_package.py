@@ -78,7 +78,7 @@ def test_the_code_that_is_sent_runs_by_itself(tmp_path: Path) -> None:
     assert not [name for name in _names(package) if "__pycache__" in name]
     with zipfile.ZipFile(package.file) as opened:
         opened.extractall(tmp_path / "there")
-    code = "import tuning, models; print(tuning.__file__, models.family_names())"
+    code = "import tuning, tuning.models; print(tuning.__file__, tuning.models.family_names())"
     ran = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path / "there"
     )

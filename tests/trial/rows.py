@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from models import ModelClass, Task
 from tuning.data import DataConfig, SplitConfig, TargetConfig, prepare
 from tuning.families import Family, resolve_families
 from tuning.metrics import get_metric
+from tuning.models import ModelClass, Task
 from tuning.trial import FoldRows, Report, TrialLoop, TrialSpec
 
 RMSE = get_metric("rmse", Task.REGRESSION)

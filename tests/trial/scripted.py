@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from models import Model, Params, Table, Task
 from tests.trial.rows import small_folds
+from tuning.models import Model, Params, Table, Task
 from tuning.trial import FoldRows
 
 

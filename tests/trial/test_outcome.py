@@ -10,11 +10,11 @@ import numpy.typing as npt
 import pandas as pd
 import pytest
 
-from models import Model, Params, Table, Task
 from tests.metrics.forecasts import SCHEMA, forecasts, windows
 from tests.trial.rows import RUNGS, small_frame
 from tuning.data import DataConfig, Fold, SplitConfig, TargetConfig, prepare
 from tuning.metrics import Metric, get_metric
+from tuning.models import Model, Params, Table, Task
 from tuning.store import Result
 from tuning.trial import PREDICTIONS_NAME, FoldRows, TrialLoop, TrialSpec, mean_outputs, score_test
 

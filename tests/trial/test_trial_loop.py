@@ -12,8 +12,6 @@ import numpy.typing as npt
 import pandas as pd
 import pytest
 
-from models import ModelClass, Table, Task, load_family
-from models.errors import CheckpointError
 from tests.trial.rows import (
     RMSE,
     curve,
@@ -26,6 +24,8 @@ from tests.trial.rows import (
 )
 from tests.trial.scripted import Scripted, zero_folds
 from tuning.metrics import get_metric
+from tuning.models import ModelClass, Table, Task, load_family
+from tuning.models.errors import CheckpointError
 from tuning.space import load_space
 from tuning.store import Status
 from tuning.trial import PREDICTIONS_NAME, FoldRows, Report, TrialLoop, TrialSpec, read_checkpoint

@@ -17,11 +17,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from models import family_names, load_family
 from tuning.cli._options import DEFAULT_STORAGE, Storage, StudyName
 from tuning.config.explain import closest, full_stop
 from tuning.errors import ConfigError, InputError, RecordError
 from tuning.leaderboard.number import format_number
+from tuning.models import family_names, load_family
 from tuning.session import study_names
 from tuning.storage import open_place
 from tuning.versions import LIBRARIES

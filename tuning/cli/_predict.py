@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from models import Task
 from tuning.cli._options import DEFAULT_STORAGE, Storage, StudyName
 from tuning.errors import InputError
+from tuning.models import Task
 
 if TYPE_CHECKING:
     import pandas as pd

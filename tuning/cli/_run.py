@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from models import Task
 from tuning.cli._configure import configure, names, roles_of
 from tuning.cli._options import (
     DEFAULT_STORAGE,
@@ -33,6 +32,7 @@ from tuning.cli._options import (
 )
 from tuning.config import set_entry
 from tuning.errors import StudyFailedError
+from tuning.models import Task
 from tuning.session import StudyFolder
 from tuning.store import Status
 

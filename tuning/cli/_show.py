@@ -12,11 +12,11 @@ import typer
 import yaml
 from rich.console import Console
 
-from models.errors import CheckpointError
 from tuning.cli._options import DEFAULT_STORAGE, Storage, StudyName
 from tuning.cli._trial import trial_json, trial_tables
 from tuning.config.url import mask_password
 from tuning.errors import ConfigError
+from tuning.models.errors import CheckpointError
 
 if TYPE_CHECKING:
     from tuning.session import StudyFolder

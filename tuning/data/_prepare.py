@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from models import Table, TargetTransform, Task
 from tuning.data import _split
 from tuning.data._names import check_column
 from tuning.data._prepared import FinalRows, Fold, PreparedData
@@ -28,6 +27,7 @@ from tuning.data.config import ColumnRole, DataConfig, SplitConfig, SplitMethod,
 from tuning.data.series import prepare_final_series, prepare_series
 from tuning.errors import DataError
 from tuning.metrics import Metric, get_metric
+from tuning.models import Table, TargetTransform, Task
 
 _ROLES_OF_SERIES = frozenset({ColumnRole.KNOWN, ColumnRole.PAST, ColumnRole.STATIC})
 _FEW_ROWS = 100  # of validation

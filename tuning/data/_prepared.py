@@ -10,10 +10,10 @@ from typing import Any, Protocol
 import numpy.typing as npt
 import pandas as pd
 
-from models import Schema, Table, Task
 from tuning.data._target import ClassLabel
 from tuning.data.config import ColumnRole
 from tuning.metrics import Metric
+from tuning.models import Schema, Table, Task
 
 
 class Transform(Protocol):

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from models import Sequences, SequenceSchema
 from tuning.data._values import FloatArray, as_text, is_missing, json_list
 from tuning.data.config import SequenceLayout
+from tuning.models import Sequences, SequenceSchema
 
 STATISTICS = ("mean", "std", "min", "max", "first", "last")
 MOST_STEPS = 1000  # of a sequence as networks see it: longer ones are cut

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from models import Loss, Schema, SequenceSchema, SeriesSchema, TargetTransform, Task
+from tuning.models import Loss, Schema, SequenceSchema, SeriesSchema, TargetTransform, Task
 
 _ENCODERS_FILE = "encoders.skops"
 _TRUSTED = ["numpy.dtype"]

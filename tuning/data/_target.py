@@ -11,11 +11,11 @@ import numpy.typing as npt
 import pandas as pd
 from pandas.api import types
 
-from models import TargetTransform, Task
 from tuning.data import _values
 from tuning.data.config import TargetConfig, TaskKind, TransformChoice
 from tuning.errors import DataError
 from tuning.metrics import Metric
+from tuning.models import TargetTransform, Task
 
 ClassLabel = str | int | bool
 

@@ -13,8 +13,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from models import Loss, Schema, Sequences, Table, TargetTransform, Task
-from models.errors import CheckpointError
 from tuning.data import _columns, _text
 from tuning.data._columns import ColumnSpec
 from tuning.data._dense import HEAVY_TAIL, HEAVY_TAIL_FOR_CLASSES, DenseEncoder, is_one_hot
@@ -25,6 +23,8 @@ from tuning.data._target import ClassLabel
 from tuning.data._values import as_labels, as_numbers
 from tuning.data.config import ColumnRole, SequenceLayout
 from tuning.errors import DataError
+from tuning.models import Loss, Schema, Sequences, Table, TargetTransform, Task
+from tuning.models.errors import CheckpointError
 
 if TYPE_CHECKING:
     from sklearn.impute import SimpleImputer

@@ -11,17 +11,15 @@ from pathlib import Path
 
 import ray
 
-from models import ModelClass, Task
 from tuning.errors import InputError, StorageError
 from tuning.execution.training import GroupSize
 from tuning.families import load_model
 from tuning.metrics import get_metric
+from tuning.models import ModelClass, Task
 from tuning.session import StudyFolder
 from tuning.trial import ON_ITS_OWN, FoldRows, Peers, TrialLoop, TrialSpec
 
 logger = logging.getLogger(__name__)
-
-_LOGGED = ("tuning", "models")
 
 
 @dataclass(frozen=True)
@@ -114,14 +112,13 @@ def trial_log(folder: StudyFolder, spec: TrialSpec, *, is_wanted: bool = True) -
         folder.mirror.pull(path)
     handler = logging.FileHandler(path, delay=True)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    for name in _LOGGED:
-        logging.getLogger(name).addHandler(handler)
-        logging.getLogger(name).setLevel(logging.INFO)
+    ours = logging.getLogger("tuning")
+    ours.addHandler(handler)
+    ours.setLevel(logging.INFO)
     try:
         yield
     finally:
-        for name in _LOGGED:
-            logging.getLogger(name).removeHandler(handler)
+        ours.removeHandler(handler)
         handler.close()
         _send_log(folder, path)
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import ray
 
-from models import Distribution, Schema, Table
 from tuning.config import ResourceConfig
 from tuning.errors import ExecutionError, InputError
 from tuning.execution.shares import Node, plan_shares
@@ -22,6 +21,7 @@ from tuning.execution.training import (
     train_on_workers,
 )
 from tuning.families import load_model
+from tuning.models import Distribution, Schema, Table
 from tuning.session import StudyFolder
 from tuning.space import build_params
 from tuning.trial import Progress, write_checkpoint

@@ -12,7 +12,6 @@ from typing import Any
 import ray
 from ray import tune
 
-from models import Distribution, ModelClass
 from tuning.errors import StorageError
 from tuning.execution.context import WorkerContext, build_loop, check_folder, load_libraries, trial_log
 from tuning.execution.gpu_memory import GpuMemoryError, poisoned, reset_gpu_memory
@@ -20,6 +19,7 @@ from tuning.execution.metrics import TrialMetrics
 from tuning.execution.training import GroupSize, WorkersLostError
 from tuning.execution.watchdog import watchdog
 from tuning.execution.workers import NoRoomError, SharedContext, TrialWorkers
+from tuning.models import Distribution, ModelClass
 from tuning.store import Placement, Result, Status
 from tuning.trial import Report, TrialLoop, TrialSpec
 

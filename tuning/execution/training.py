@@ -16,8 +16,8 @@ from ray.exceptions import RayError
 from ray.train.v2._internal.exceptions import RayTrainError, UserExceptionWithTraceback
 from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
 
-from models import Distribution, WorkerGroup
 from tuning.execution.gpu_memory import GpuMemoryError
+from tuning.models import Distribution, WorkerGroup
 
 # Of Ray Train, which takes these from the environment only: notice at once that a worker has ended, and start
 # no processes for what is not used.

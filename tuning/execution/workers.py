@@ -20,12 +20,12 @@ import ray
 from ray.actor import ActorHandle
 from ray.train.collective import broadcast_from_rank_zero
 
-from models import Distribution, WorkerGroup
 from tuning.errors import ExecutionError
 from tuning.execution.context import WorkerContext, build_loop, check_folder, load_libraries, trial_log
 from tuning.execution.gpu_memory import reset_gpu_memory, shortage_told
 from tuning.execution.training import GroupSize, own_device, own_group, train_on_workers
 from tuning.execution.watchdog import watchdog
+from tuning.models import Distribution, WorkerGroup
 from tuning.store import Placement
 from tuning.trial import Peers, Report, TrialSpec
 

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from models import Task
 from tuning.leaderboard._board import Leaderboard
 from tuning.leaderboard._rows import LeaderboardRow
 from tuning.metrics import Direction, Metric, get_metric
+from tuning.models import Task
 from tuning.store import Metrics, TrialRecord
 
 

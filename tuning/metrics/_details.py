@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from models import Task
 from tuning.metrics._predictions import Predictions
 from tuning.metrics._registry import score_all
+from tuning.models import Task
 
 Array = npt.NDArray[Any]
 Details = dict[str, Any]

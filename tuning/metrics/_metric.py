@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from models import Loss, Table, Task
 from tuning.errors import DataError
 from tuning.metrics._predictions import Predictions
+from tuning.models import Loss, Table, Task
 
 Array = npt.NDArray[Any]
 ScoreFunction = Callable[[Array, Array, Array | None], float]

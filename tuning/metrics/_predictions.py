@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from models import Table, Windows
+from tuning.models import Table, Windows
 
 Array = npt.NDArray[Any]
 

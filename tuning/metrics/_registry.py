@@ -7,12 +7,12 @@ import math
 
 import numpy as np
 
-from models import Loss, Task
 from tuning.errors import ConfigError
 from tuning.metrics import _classification as classification
 from tuning.metrics import _regression as regression
 from tuning.metrics._metric import Direction, Metric, ScoreFunction
 from tuning.metrics._predictions import Predictions
+from tuning.models import Loss, Task
 
 _MINIMIZE, _MAXIMIZE = Direction.MINIMIZE, Direction.MAXIMIZE
 _NUMBERS = frozenset({Task.REGRESSION})

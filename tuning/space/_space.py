@@ -10,12 +10,12 @@ import optuna
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from models import ModelClass, Params
 from tuning.config.explain import closest, explain, full_stop
 from tuning.errors import ConfigError
+from tuning.models import ModelClass, Params
 from tuning.space._parameter import Parameter
 
-_SHIPPED = Path(__file__).resolve().parents[2] / "search_spaces"
+_SHIPPED = Path(__file__).parents[1] / "search_spaces"
 
 
 class Space(BaseModel):

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from models import Schema
 from tuning.data import PreparedData, fingerprint, prepare, read_frame
 from tuning.errors import InputError, RecordError, TuningError
 from tuning.leaderboard import Leaderboard, build_leaderboard
 from tuning.metrics import Direction
+from tuning.models import Schema
 from tuning.session import StudyFolder
 from tuning.store import Status, TrialRecord, trial_id
 from tuning.study._bundle import BUNDLE_FILE, load_transforms

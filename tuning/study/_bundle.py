@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from models import Model
 from tuning.data import Transform, load_transform
 from tuning.errors import RecordError
 from tuning.families import Family
+from tuning.models import Model
 from tuning.session import StudyFolder, replace_folder, to_json
 from tuning.store import TrialRecord
 from tuning.study._restore import find_family, restore_models

@@ -6,12 +6,12 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_serializer
 
-from models import Task
 from tuning.config import StudyConfig
 from tuning.config.explain import explain
 from tuning.config.url import has_password
 from tuning.errors import RecordError
 from tuning.metrics import Direction
+from tuning.models import Task
 from tuning.session import StudyFolder
 from tuning.space import Space
 from tuning.storage import without_secrets

@@ -6,9 +6,9 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from models.errors import CheckpointError
 from tuning.data import FinalRows, load_transform
 from tuning.errors import RecordError
+from tuning.models.errors import CheckpointError
 from tuning.session import StudyFolder
 from tuning.study._bundle import BUNDLE_FILE, Predictor
 from tuning.study._restore import find_family, load_models

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from models import ModelClass
 from tuning.families import Family
+from tuning.models import ModelClass
 from tuning.space import build_params
 from tuning.study._setup import PreparedStudy
 

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from models import Model, Schema
-from models.errors import CheckpointError
 from tuning.errors import RecordError
 from tuning.families import Family, load_model
+from tuning.models import Model, Schema
+from tuning.models.errors import CheckpointError
 from tuning.space import build_params
 from tuning.store import TrialRecord
 from tuning.study._setup import PreparedStudy

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 
 import optuna
 
-from models import ModelClass
 from tuning.errors import StorageError
 from tuning.execution import (
     Fit,
@@ -24,6 +23,7 @@ from tuning.execution import (
 )
 from tuning.execution.search import FamilySearch
 from tuning.leaderboard import Leaderboard
+from tuning.models import ModelClass
 from tuning.monitoring import FollowedStudy, Monitor, open_monitors
 from tuning.progress import NullView, View
 from tuning.session import Session, StudyFolder, told_place

@@ -12,13 +12,13 @@ from typing import Any
 
 import pandas as pd
 
-from models import Task
 from tuning.config import StudyConfig, validate_config
 from tuning.config.url import expand_variables
 from tuning.data import FinalRows, Fold, PreparedData, fingerprint, prepare, prepare_final, read_frame
 from tuning.errors import DataError, InputError
 from tuning.families import Family, resolve_families
 from tuning.metrics import Direction
+from tuning.models import Task
 from tuning.monitoring import check_monitoring
 from tuning.session import StudyFolder
 from tuning.storage import Place, open_place

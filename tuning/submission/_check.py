@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from models import Task
 from tuning.config import StudyConfig
 from tuning.data import prepare, read_frame
 from tuning.families import resolve_families
+from tuning.models import Task
 
 
 def check_study(config: StudyConfig, *, has_data: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +11,6 @@ from typing import Any
 
 import yaml
 
-import models
 import tuning
 from tuning.config import StudyConfig
 from tuning.data import fingerprint
@@ -18,7 +18,6 @@ from tuning.errors import ConfigError
 
 STUDY = "study.yaml"
 _DATA, _FAMILIES = "data", "families"
-_CODE = ("tuning", "models", "search_spaces")
 # Zip files know no dates before; one date for all makes equal content an equal file.
 _DATE = (1980, 1, 1, 0, 0, 0)
 
@@ -150,13 +149,14 @@ def _write_inputs(
 
 
 def _code() -> Iterator[tuple[str, Path]]:
-    """Path in the package and file of everything in this project's packages."""
-    root = Path(tuning.__file__).parents[1]
-    for name in _CODE:
-        folder = Path(models.__file__).parent if name == "models" else root / name
-        for file in sorted(folder.rglob("*")):
-            if file.is_file() and "__pycache__" not in file.parts:
-                yield f"{name}/{file.relative_to(folder).as_posix()}", file
+    """Path in the package and file of everything in this project's package."""
+    root = Path(tuning.__file__).parent
+    # In a checkout, tuning/models and tuning/search_spaces are links to the folders at its top.
+    for folder, subfolders, names in os.walk(root, followlinks=True):
+        subfolders[:] = sorted(set(subfolders) - {"__pycache__"})
+        for name in sorted(names):
+            file = Path(folder, name)
+            yield file.relative_to(root.parent).as_posix(), file
 
 
 def _write(package: zipfile.ZipFile, name: str, content: bytes) -> None:

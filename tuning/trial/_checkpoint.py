@@ -10,8 +10,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from models import Model
-from models.errors import CheckpointError
+from tuning.models import Model
+from tuning.models.errors import CheckpointError
 
 _PROGRESS_NAME = "trial.json"
 CHECKPOINTS = "checkpoint"

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from models import Model, ModelClass
-from models.errors import DivergedError
 from tuning.metrics import Metric
+from tuning.models import Model, ModelClass
+from tuning.models.errors import DivergedError
 from tuning.sampling import derive_seed
 from tuning.storage import Mirror
 from tuning.store import Result, Status

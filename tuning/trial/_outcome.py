@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from models import Model, Table, Task, Windows
 from tuning.data import Fold
 from tuning.metrics import Predictions, describe, score_all
+from tuning.models import Model, Table, Task, Windows
 from tuning.trial._spec import FoldRows
 
 PREDICTIONS_NAME = "valid_predictions.parquet"

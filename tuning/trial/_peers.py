@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from models import ALONE, WorkerGroup
+from tuning.models import ALONE, WorkerGroup
 
 
 def _own_answer(answer: bool) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from models import Schema, Table
+from tuning.models import Schema, Table
 from tuning.store import Result, trial_id
 
 

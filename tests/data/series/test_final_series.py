@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from shops import HORIZON, T, config, prepared, shops
 
-from models import Table
 from tuning.data import FinalRows, Fold, SplitConfig, TargetConfig, prepare_final
+from tuning.models import Table
 
 SPLIT = SplitConfig(valid=20, test=20)
 

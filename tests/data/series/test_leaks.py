@@ -7,13 +7,13 @@ import pandas as pd
 import pytest
 from shops import ROLES, prepared, shops
 
-from models import Table, Windows
 from tuning.data import Fold
 from tuning.data.series import SeriesTransform
 from tuning.data.series._history import CovariateRole
 from tuning.data.series._origins import Origins
 from tuning.data.series._read_series import read_like
 from tuning.data.series._transform import make_windows
+from tuning.models import Table, Windows
 
 
 def windows_of(table: Table) -> Windows:

@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 from shops import prepared, shops
 
-from models import Task, Windows, family_names, load_family
 from tuning.data import Fold, SplitConfig
+from tuning.models import Task, Windows, family_names, load_family
 from tuning.space import load_space
 
 SPLIT = SplitConfig(valid=20, test=20)

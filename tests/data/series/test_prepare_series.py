@@ -5,11 +5,11 @@ import pandas as pd
 import pytest
 from shops import HORIZON, T, prepared, shops
 
-from models import Table, Task, Windows
 from tuning.data import ColumnRole, SplitConfig, SplitMethod, TargetConfig
 from tuning.data.config import TransformChoice
 from tuning.data.series import SeriesTransform
 from tuning.errors import DataError
+from tuning.models import Table, Task, Windows
 
 
 def windows_of(table: Table) -> Windows:

@@ -8,11 +8,11 @@ import pandas as pd
 import pytest
 from shops import HORIZON, prepared, shops
 
-from models import Table, Windows
-from models.errors import CheckpointError
 from tuning.data import load_transform
 from tuning.data.series import SeriesTransform, _grid
 from tuning.errors import DataError
+from tuning.models import Table, Windows
+from tuning.models.errors import CheckpointError
 
 LAST = pd.Timestamp("2024-05-19")
 

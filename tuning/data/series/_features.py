@@ -14,10 +14,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from models import Panel, Windows
 from tuning.data.series._calendar import calendar_numbers
 from tuning.data.series._scaling import rolling
 from tuning.data.series._season import Seasons
+from tuning.models import Panel, Windows
 
 FloatArray = npt.NDArray[np.floating]
 IntArray = npt.NDArray[np.integer]

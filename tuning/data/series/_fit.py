@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from models import Panel, Schema, SeriesSchema, Table, TargetTransform, Task, Windows
 from tuning.data._dense import DenseEncoder, is_one_hot
 from tuning.data._prepared import Fold
 from tuning.data._target import fit_target_transform
@@ -25,6 +24,7 @@ from tuning.data.series._transform import SeriesTransform, kept_history, make_wi
 from tuning.data.series._weights import loss_weights
 from tuning.errors import DataError
 from tuning.metrics import Metric
+from tuning.models import Panel, Schema, SeriesSchema, Table, TargetTransform, Task, Windows
 
 FEWEST_WINDOWS = 10
 _MOST_VALID_ROWS = 20_000

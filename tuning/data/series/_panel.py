@@ -10,10 +10,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from models import Panel, TargetTransform
 from tuning.data.series._calendar import circles
 from tuning.data.series._history import Covariate, CovariateRole, History
 from tuning.data.series._scaling import fill_forward
+from tuning.models import Panel, TargetTransform
 
 FloatArray = npt.NDArray[np.float64]
 _LIMIT = 10.0  # standard deviations

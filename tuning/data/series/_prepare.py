@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from models import Task
 from tuning.data._prepared import FinalRows, Fold, PreparedData
 from tuning.data._target import target_notes
 from tuning.data.config import ColumnRole, DataConfig, SplitConfig, SplitMethod, TargetConfig
@@ -20,6 +19,7 @@ from tuning.data.series._season import Seasons, seasons_of
 from tuning.data.series._transform import SeriesTransform
 from tuning.errors import DataError
 from tuning.metrics import get_metric
+from tuning.models import Task
 
 
 def prepare_series(

@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from models import Panel, TargetTransform
 from tuning.data.series._tally import Tally, changes, deviations, sizes
+from tuning.models import Panel, TargetTransform
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.integer]

@@ -13,8 +13,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from models import Panel, Schema, Table, TargetTransform, Windows
-from models.errors import CheckpointError
 from tuning.data._dense import DenseEncoder
 from tuning.data._state import load_encoders, save_encoders, schema_from_json
 from tuning.data.series._features import FeaturePlan
@@ -27,6 +25,8 @@ from tuning.data.series._rows import SERIES_JOINT
 from tuning.data.series._scaling import Scaling
 from tuning.data.series._season import Seasons
 from tuning.errors import DataError
+from tuning.models import Panel, Schema, Table, TargetTransform, Windows
+from tuning.models.errors import CheckpointError
 
 STATE_FILE = "series.json"
 _LEAST_STEPS_KEPT = 1000  # of the history, for networks that look far back

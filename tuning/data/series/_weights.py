@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from models import Loss, Windows
 from tuning.metrics import Metric
+from tuning.models import Loss, Windows
 
 _SCALE_DEPENDENT = frozenset({"mae", "rmse", "wape"})
 
