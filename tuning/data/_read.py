@@ -15,8 +15,9 @@ from typing import IO, Any
 
 import pandas as pd
 
+from tuning.data._missing import TEXT
 from tuning.data._read_json import flattened, read_json, read_lines
-from tuning.data._values import MISSING_TOKENS
+from tuning.data._read_text import read_text
 from tuning.errors import DataError
 
 _CSV, _PARQUET, _JSON, _LINES = "csv", "parquet", "json", "json lines"
@@ -34,13 +35,13 @@ _FORMATS = {
 _OPENERS: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 _DELIMITERS = (",", ";", "\t", "|")
 _SNIFFED_ROWS = 50
-_NA_STRINGS = sorted(
-    {form for token in MISSING_TOKENS for form in (token, token.upper(), token.title(), "NaN")}
-)
 
 
 def read_frame(path: str | Path, delimiter: str | None = None) -> pd.DataFrame:
     """Read a table, one row per record, with string column names.
+
+    The cells of a delimited file are text, whatever they hold: what a column is made of is learnt from the
+    rows that train, and every later file is read by it. Parquet and JSON have types of their own.
 
     The format follows from the suffix: .csv, .tsv, .txt, .data; .parquet, .pq; .json (a list of records or
     an object of columns); .jsonl, .ndjson; text formats also as .gz, .bz2 or .xz. Nested records become
@@ -101,6 +102,12 @@ def _open_text(path: Path, encoding: str) -> IO[str]:
     return file
 
 
+def _open_bytes(path: Path) -> IO[bytes]:
+    opener = _OPENERS.get(path.suffix.lower(), open)
+    file: IO[bytes] = opener(path, "rb")
+    return file
+
+
 def _encoding(path: Path) -> str:
     """utf-8 (with or without a byte order mark) where the whole file is, else latin-1, which any file is."""
     try:
@@ -115,12 +122,17 @@ def _encoding(path: Path) -> str:
 def _read(path: Path, delimiter: str | None) -> pd.DataFrame:
     kind = _format(path)
     if kind == _PARQUET:
-        return flattened(pd.read_parquet(path))
+        return _with_types(flattened(pd.read_parquet(path)))
     encoding = _encoding(path)
     if kind == _CSV:
         return _read_csv(path, delimiter, encoding)
     read_records = read_lines if kind == _LINES else read_json
     return read_records(lambda: _open_text(path, encoding))
+
+
+def _with_types(frame: pd.DataFrame) -> pd.DataFrame:
+    """The strings of a file that knows of types as strings, which text without types is not."""
+    return frame.astype({name: "str" for name in frame.columns if frame[name].dtype == TEXT})
 
 
 def _read_csv(path: Path, delimiter: str | None, encoding: str) -> pd.DataFrame:
@@ -129,16 +141,9 @@ def _read_csv(path: Path, delimiter: str | None, encoding: str) -> pd.DataFrame:
         rows = csv.reader(file, delimiter=delimiter, skipinitialspace=True)
         head = list(itertools.islice((row for row in rows if row), _SNIFFED_ROWS))
     _check_head(head, path)
-    return pd.read_csv(
-        path,
-        sep=delimiter,
-        encoding=encoding,
-        index_col=False,
-        keep_default_na=False,
-        na_values=_NA_STRINGS,
-        skipinitialspace=True,
-        low_memory=False,
-    )
+    names = [name.strip() or f"Unnamed: {place}" for place, name in enumerate(head[0])]
+    with _open_bytes(path) as file:
+        return read_text(path, file, names, delimiter, encoding)
 
 
 def _sniff(path: Path, encoding: str) -> str:

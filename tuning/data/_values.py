@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Collection
 from datetime import date
 from typing import Any
 
@@ -16,11 +17,21 @@ import numpy.typing as npt
 import pandas as pd
 from pandas.api import types
 
+from tuning.data._missing import MARKS, WORDS, is_untyped
+from tuning.data._untyped import plain_numbers
+
 FloatArray = npt.NDArray[np.float64]
 Column = pd.Series  # of any type
 
-MISSING_TOKENS = frozenset({"", "?", "na", "n/a", "#n/a", "nan", "null", "<na>", "nat"})
-_NO_NUMBER_TOKENS = MISSING_TOKENS | {"none", "-", "--", "missing", "unknown", "inf", "-inf", "+inf"}
+_NO_NUMBERS = frozenset(word.casefold() for word in WORDS) | {
+    "-",
+    "--",
+    "missing",
+    "unknown",
+    "inf",
+    "-inf",
+    "+inf",
+}
 _TRUE, _FALSE = (
     frozenset({"true", "yes", "t", "y", "on", "1", "1.0"}),
     frozenset({"false", "no", "f", "n", "off", "0", "0.0"}),
@@ -69,33 +80,45 @@ def is_words(column: Column[Any]) -> bool:
 
 def has_value(column: Column[Any]) -> bool:
     """Whether any value is present, other than a word for a missing one."""
-    return any(_label(value) is not None for value in column.dropna())
+    return any(_label(value, WORDS) is not None for value in column.dropna())
 
 
-def as_labels(column: Column[Any]) -> Column[Any]:
-    """(n,) object: each value as a stripped string, None where missing; 3 and 3.0 are both "3"."""
-    if isinstance(column.dtype, pd.StringDtype):
-        codes, distinct = pd.factorize(column, use_na_sentinel=True)
-        read = np.array([*map(_label, distinct), None], dtype=object)
-        labels = pd.Series(read[codes], index=column.index, dtype=object)  # code -1, missing, is the last
-    elif is_words(column):
-        labels = column.astype(object).map(_label).astype(object)
-    elif types.is_numeric_dtype(column.dtype) and not types.is_bool_dtype(column.dtype):
-        labels = pd.Series(as_numbers(column), index=column.index).map(_label).astype(object)
+def as_labels(column: Column[Any], missing: Collection[str] | None = None) -> Column[Any]:
+    """(n,) object: each value as a stripped string, None where missing; 3 and 3.0 are both "3".
+
+    Args:
+        column: (n,) values.
+        missing: words for a missing value; None: marks in a file that says nothing of types, else none.
+    """
+    codes, labels = distinct_labels(column, missing)
+    return pd.Series(np.array([*labels, None], dtype=object)[codes], index=column.index, name=column.name)
+
+
+def distinct_labels(
+    column: Column[Any], missing: Collection[str] | None = None
+) -> tuple[npt.NDArray[np.int64], list[str]]:
+    """(n,) code of each label by first appearance, -1 where missing; and the label of each code."""
+    if missing is None:
+        missing = MARKS if is_untyped(column) else ()
+    if column.dtype == object:  # where 1 and True are two, and a list is no key
+        first, values = np.arange(len(column)), column.to_numpy()
     else:
-        labels = column.astype(object).map(_label).astype(object)
-    return labels.where(labels.notna(), None)
+        first, values = pd.factorize(column, use_na_sentinel=True)
+    read = np.array([*(_label(value, missing) for value in values), None], dtype=object)
+    again, labels = pd.factorize(read, use_na_sentinel=True)  # " a" and "a" are one
+    return again[first].astype(np.int64), list(labels)
 
 
-def _label(value: object) -> str | None:
+def _label(value: object, missing: Collection[str] = ()) -> str | None:
     if is_missing(value):
         return None
-    if isinstance(value, float | np.floating) and float(value).is_integer():
-        return str(int(value))
+    if isinstance(value, float | np.floating):
+        number = float(value)
+        return (str(int(number)) if number.is_integer() else str(value)) if math.isfinite(number) else None
     if isinstance(value, dict | list | tuple | np.ndarray):
         return json.dumps(value, default=_jsonable, sort_keys=True)
     text = str(value).strip()
-    return None if text.casefold() in MISSING_TOKENS else text
+    return None if not text or text in missing else text
 
 
 def _jsonable(value: object) -> Any:
@@ -109,10 +132,18 @@ def as_numbers(column: Column[Any], decimal_comma: bool = False) -> FloatArray:
     elif types.is_datetime64_any_dtype(column.dtype):
         numbers = days_since_epoch(as_datetimes(column, ISO_FORMAT))
     elif is_words(column):
-        numbers = _numbers_from_labels(as_labels(column), decimal_comma)
+        numbers = _numbers_from_text(column, decimal_comma)
     else:
         numbers = column.to_numpy(dtype=np.float64, na_value=np.nan)
     return np.where(np.isfinite(numbers), numbers, np.nan)
+
+
+def _numbers_from_text(column: Column[Any], decimal_comma: bool) -> FloatArray:
+    if is_untyped(column) and not decimal_comma:
+        numbers = plain_numbers(column)
+        if numbers is not None:
+            return numbers
+    return _numbers_from_labels(as_labels(column), decimal_comma)
 
 
 def _numbers_from_labels(labels: Column[Any], decimal_comma: bool) -> FloatArray:
@@ -139,7 +170,7 @@ def uses_decimal_comma(column: Column[Any]) -> bool:
 def share_of_numbers(column: Column[Any], decimal_comma: bool) -> float:
     """Share of numbers among the values that do not stand for a missing one; 0 where there are none."""
     distinct = pd.Series(as_labels(column).dropna(), dtype="str")
-    present = distinct[~distinct.str.casefold().isin(_NO_NUMBER_TOKENS)]
+    present = distinct[~distinct.str.casefold().isin(_NO_NUMBERS)]
     return float(np.isfinite(as_numbers(present, decimal_comma)).mean()) if len(present) else 0.0
 
 
