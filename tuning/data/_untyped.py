@@ -19,6 +19,7 @@ from tuning.data._missing import is_untyped, without
 _HEAD = 200  # values that are looked at before all are
 _CODE = r"^[+-]?0\d"
 _FRACTION = r"[.eEnN]"
+_BEYOND_64_BITS = 9.2e18
 
 
 def typed_frame(frame: pd.DataFrame, as_text: Collection[str] = ()) -> pd.DataFrame:
@@ -44,9 +45,9 @@ def typed(column: pd.Series[Any]) -> pd.Series[Any]:
     whole = _cast(pc.utf8_ltrim(text, "+"), pa.int64())
     if whole is not None:
         return column if _any(text, _CODE) else _whole_numbers(whole, column)
-    if not _any(text, _FRACTION):
-        return column  # whole numbers beyond what 64 bits hold
     numbers = values.to_numpy(zero_copy_only=False)
+    if np.nanmax(np.abs(numbers)) >= _BEYOND_64_BITS and not _any(text, _FRACTION):
+        return column
     return pd.Series(numbers, index=column.index, name=column.name, copy=False)
 
 
