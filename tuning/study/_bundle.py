@@ -30,8 +30,8 @@ class Predictor:
     """A trained trial that predicts from raw rows.
 
     Attributes:
-        transforms: raw rows -> tables, one a fold.
-        models: trained models, one a fold; their mean is the prediction.
+        transforms: raw rows -> tables, one for each model.
+        models: trained models, one for each fold that predicts; their mean is the prediction.
     """
 
     transforms: Sequence[Transform]
@@ -70,7 +70,7 @@ def save_transforms(study: PreparedStudy) -> None:
 def load_predictor(
     header: StudyHeader, folder: StudyFolder, record: TrialRecord, *, device: str = "cpu"
 ) -> Predictor:
-    """A trial of a study, ready to predict; needs the study folder alone.
+    """Load a trial of a study, ready to predict; needs the study folder alone.
 
     Raises:
         RecordError: the trial has no checkpoint.
@@ -81,9 +81,12 @@ def load_predictor(
             f"{record.id} has no checkpoint: it ended before its first score; name another trial."
         )
     transforms = load_transforms(folder)
+    first_fold = header.first_fold(len(transforms))
+    transforms = transforms[first_fold:]
     family: Family = find_family(header.families, record.model)
     with folder.checkpoint(record.checkpoint) as path:
-        models = restore_models(record, path, family, [t.schema for t in transforms], device=device)
+        schemas = [transform.schema for transform in transforms]
+        models = restore_models(record, path, family, schemas, first_fold=first_fold, device=device)
     return Predictor(transforms, models)
 
 
@@ -105,6 +108,8 @@ def load_transforms(folder: StudyFolder) -> list[Transform]:
 def export_bundle(study: PreparedStudy, record: TrialRecord) -> Path:
     """Copy a trial's models, transforms and description to `best/`, all or nothing.
 
+    Folds that do not predict (`StudyHeader.first_fold`) are left out; the others keep their numbers.
+
     Raises:
         RecordError: the trial has no checkpoint.
         OSError: the checkpoint is gone, or the folder cannot be written.
@@ -114,10 +119,13 @@ def export_bundle(study: PreparedStudy, record: TrialRecord) -> Path:
     final = study.folder.best
     draft = final.with_name(".best.draft")
     shutil.rmtree(draft, ignore_errors=True)
+    count = len(study.data.folds)
+    first_fold = study.header.first_fold(count)
+    earlier = shutil.ignore_patterns(*(f"fold-{number}" for number in range(first_fold)))
     with study.folder.checkpoint(record.checkpoint) as checkpoint:
-        shutil.copytree(checkpoint, draft / "model")
+        shutil.copytree(checkpoint, draft / "model", ignore=earlier)
     with study.folder.mirror.reading(study.folder.transforms) as transforms:
-        shutil.copytree(transforms, draft / transforms.name)
+        shutil.copytree(transforms, draft / transforms.name, ignore=earlier)
     family = find_family(study.header.families, record.model)
     if family.file is not None:
         shutil.copyfile(family.file, draft / family.file.name)
@@ -128,6 +136,7 @@ def export_bundle(study: PreparedStudy, record: TrialRecord) -> Path:
         "params": dict(record.params),
         "task": study.header.task.value,
         "metric": study.header.metric,
+        "folds": list(range(first_fold, count)),
         "valid": dict(record.valid),
         "test": dict(record.test),
         "placement": dataclasses.asdict(record.placement),
