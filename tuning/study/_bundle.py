@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tuning.data import Transform, load_transform
+from tuning.data import Transform, Wanted, as_frame, load_transform
 from tuning.errors import RecordError
 from tuning.families import Family
 from tuning.models import Model
@@ -32,26 +32,39 @@ class Predictor:
     Attributes:
         transforms: raw rows -> tables, one for each model.
         models: trained models, one for each fold that predicts; their mean is the prediction.
+        delimiter: of CSV files; None: sniffed.
     """
 
     transforms: Sequence[Transform]
     models: Sequence[Model[Any]]
+    delimiter: str | None = None
 
-    def predict(self, frame: pd.DataFrame | None) -> pd.DataFrame:
-        """One row of output columns per row of `frame`, or per step of the forecast that follows it.
+    def predict(self, rows: object) -> pd.DataFrame:
+        """Predict one row of output columns for each row, or for each step of the forecast that follows.
 
         Args:
-            frame: rows to predict; of series their latest part, None for the end of the training data.
+            rows: to predict, as `tuning.data.as_frame` takes them; of series their latest part and what is
+                known of the time to come, None for the end of the training data.
+
+        Returns:
+            Predictions with the index of their rows (`Transform.placed`).
 
         Raises:
             DataError: a column that the model was trained on is missing, or there are no rows.
         """
+        frame = None if rows is None else as_frame(rows, self.wanted, self.delimiter)
         tables = [transform.apply(frame) for transform in self.transforms]
         outputs = [
             np.asarray(table.restore(model.predict(table)), dtype=np.float64)
             for table, model in zip(tables, self.models, strict=True)
         ]
-        return self.transforms[0].labels(mean_outputs(outputs), tables[0])
+        labelled = self.transforms[0].labels(mean_outputs(outputs), tables[0])
+        return labelled if frame is None else self.transforms[0].placed(labelled, frame)
+
+    @property
+    def wanted(self) -> Wanted:
+        """The columns to predict from, of any fold: which of them vary may differ between folds."""
+        return Wanted.by_all([transform.wanted for transform in self.transforms])
 
 
 def save_transforms(study: PreparedStudy) -> None:
@@ -87,7 +100,7 @@ def load_predictor(
     with folder.checkpoint(record.checkpoint) as path:
         schemas = [transform.schema for transform in transforms]
         models = restore_models(record, path, family, schemas, first_fold=first_fold, device=device)
-    return Predictor(transforms, models)
+    return Predictor(transforms, models, header.config.data.delimiter)
 
 
 def load_transforms(folder: StudyFolder) -> list[Transform]:
