@@ -140,8 +140,8 @@ def read_history(
     covariates, covariate_notes = _decide_covariates(frame, data, rows, fit_before)
     spec = SeriesColumns(columns, data.series, data.target, decimal_comma, grid.frequency, covariates)
     history = _history(frame, spec, rows, grid, fit_before)
-    notes = [zone_note, *time_notes, *rows.notes, dropped_note, grid.note, *_missing_notes(rows, grid), *covariate_notes]
-    return SeriesReading(history, spec, tuple(note for note in notes if note))
+    notes = [zone_note, *time_notes, *rows.notes, dropped_note, grid.note, *_missing_notes(rows, grid)]
+    return SeriesReading(history, spec, tuple(note for note in (*notes, *covariate_notes) if note))
 
 
 def read_like(frame: pd.DataFrame, spec: SeriesColumns) -> History:
