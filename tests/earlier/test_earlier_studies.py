@@ -1,8 +1,8 @@
 """Studies that an earlier version of this project wrote are still read, and predict the same.
 
-Each archive holds a study's folder, its data, and predictions that the version which wrote it made from it:
-`table` (revision dc1cc92; interrupted by a signal, with trials that are completed, pruned and interrupted with and
-without a checkpoint) and `series` (the same revision; finished).
+Each archive holds a study's folder, its data, and predictions that the version which wrote it made from it.
+Revision dc1cc92 wrote `table`, which a signal interrupted: its trials are completed, pruned, and interrupted
+with and without a checkpoint. It wrote `series` too, which is finished.
 """
 
 from __future__ import annotations
