@@ -72,7 +72,8 @@ class TrialRecord:
         model: family name.
         number: number within the family, from 0.
         params: searched hyperparameters, as the model takes them.
-        values: validation score by iteration.
+        values: validation score by iteration, of the state at its end.
+        best_values: validation score of the best state until each of them, which may lie between two.
         value: validation score of what can be predicted with: of the final state, or of the checkpoint of
             an interrupted trial (None without one); of a running trial the best score reported so far.
         checkpoint: folder relative to the study folder, None before the first checkpoint.
@@ -105,6 +106,7 @@ class TrialRecord:
     attempts: int = 1
     details: Details = field(default_factory=dict)
     whole_gpu: bool = False
+    best_values: Mapping[int, float] = field(default_factory=dict)
 
     @property
     def id(self) -> str:
