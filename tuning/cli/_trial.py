@@ -44,6 +44,7 @@ def trial_json(
         "device": placement.device,
         "gpus": list(placement.gpus),
         "checkpoint": record.checkpoint,
+        "note": record.note,
         "error": record.error,
         "values": {str(iteration): _finite(value) for iteration, value in record.values.items()},
         "metrics": {part: _finite_values(getattr(record, part)) for part in _PARTS},
@@ -85,6 +86,7 @@ def _facts(study: str, metric: str, direction: Direction, record: TrialRecord) -
         "attempts": str(record.attempts) if record.attempts > 1 else "",
         "where": " ".join(filter(None, (placement.node, placement.device, *placement.gpus))),
         "checkpoint": record.checkpoint or "",
+        "note": record.note or "",
         "error": record.error or "",
     }
     return _pairs(f"{study}: {record.id}", {name: text for name, text in facts.items() if text})

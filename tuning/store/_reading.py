@@ -82,6 +82,7 @@ def read_trial(
         error=result.get("error"),
         attempts=trial.user_attrs.get("attempts", 1),
         details={part: each for part, each in details.items() if each},
+        note=result.get("note"),
         whole_gpu=trial.user_attrs.get(WHOLE_GPU, False),
     )
 

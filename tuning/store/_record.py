@@ -53,6 +53,7 @@ class Result:
         valid: metrics of the best state on the validation rows.
         error: why it failed or diverged, with the traceback where there is one.
         details: of the best state on the validation rows, as `tuning.metrics.describe` has them.
+        note: why it ended before its whole budget, where that is neither patience nor an error.
     """
 
     status: Status
@@ -62,6 +63,7 @@ class Result:
     valid: Metrics = field(default_factory=dict)
     error: str | None = None
     details: Details = field(default_factory=dict)
+    note: str | None = None
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,7 @@ class TrialRecord:
             their family at an end.
         details: what `tuning.metrics.describe` tells of the parts `valid` and `test`; a part is left out
             where there is none, as for pruned trials and regression.
+        note: why it ended before its whole budget, where that is neither patience nor an error.
         whole_gpu: its share of a GPU was too small for it, so it was given a whole one.
     """
 
@@ -107,6 +110,7 @@ class TrialRecord:
     details: Details = field(default_factory=dict)
     whole_gpu: bool = False
     best_values: Mapping[int, float] = field(default_factory=dict)
+    note: str | None = None
 
     @property
     def id(self) -> str:
