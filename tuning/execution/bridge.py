@@ -15,7 +15,7 @@ from ray.tune.search import Searcher
 from tuning.execution.failures import describe, gpu_memory_error, is_worker_death
 from tuning.execution.nodes import died_with_node
 from tuning.execution.trainable import Message
-from tuning.execution.watchdog import read_hang
+from tuning.execution.watchdog import HANG_LIMITS, read_hang
 from tuning.session import Session, StudyFolder
 from tuning.trial import TrialSpec
 
@@ -92,7 +92,10 @@ class SessionScheduler(FIFOScheduler):  # type: ignore[misc]
         stacks = read_hang(self._folder.trial(spec.id))
         if not stacks:
             return None
-        return f"The trial took longer than its limit of {spec.time_limit_s:g} s; it hung at:\n{stacks}"
+        return (
+            f"The trial came to no end of a unit in {HANG_LIMITS} times its limit "
+            f"of {spec.time_limit_s:g} s; raise resources.trial_time_limit_s if a unit may take so long; it hung at:\n{stacks}"
+        )
 
 
 class SessionClock(Callback):  # type: ignore[misc]
