@@ -15,7 +15,7 @@ import pandas as pd
 from tuning.data import Transform, load_transform
 from tuning.errors import RecordError
 from tuning.families import Family
-from tuning.models import Model
+from tuning.models import TRAINING, Model
 from tuning.session import StudyFolder, replace_folder, to_json
 from tuning.store import TrialRecord
 from tuning.study._restore import find_family, restore_models
@@ -115,7 +115,7 @@ def export_bundle(study: PreparedStudy, record: TrialRecord) -> Path:
     draft = final.with_name(".best.draft")
     shutil.rmtree(draft, ignore_errors=True)
     with study.folder.checkpoint(record.checkpoint) as checkpoint:
-        shutil.copytree(checkpoint, draft / "model")
+        shutil.copytree(checkpoint, draft / "model", ignore=shutil.ignore_patterns(TRAINING))
     with study.folder.mirror.reading(study.folder.transforms) as transforms:
         shutil.copytree(transforms, draft / transforms.name)
     family = find_family(study.header.families, record.model)
