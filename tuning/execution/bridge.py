@@ -12,6 +12,7 @@ from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
+from tuning.execution.driver_side import DriverSide
 from tuning.execution.failures import describe, gpu_memory_error, is_worker_death
 from tuning.execution.nodes import died_with_node
 from tuning.execution.trainable import Message
@@ -24,7 +25,7 @@ logger = logging.getLogger(__name__)
 STOP_GRACE_S = 30.0
 
 
-class SessionSearcher(Searcher):  # type: ignore[misc]
+class SessionSearcher(DriverSide, Searcher):  # type: ignore[misc]
     """Hands Tune the session's trials."""
 
     def __init__(self, session: Session) -> None:
@@ -51,7 +52,7 @@ class SessionSearcher(Searcher):  # type: ignore[misc]
         """Nothing: the record is the state."""
 
 
-class SessionScheduler(FIFOScheduler):  # type: ignore[misc]
+class SessionScheduler(DriverSide, FIFOScheduler):  # type: ignore[misc]
     """Takes every result to the session, which records it and decides."""
 
     def __init__(self, session: Session, folder: StudyFolder) -> None:
@@ -99,7 +100,7 @@ class SessionScheduler(FIFOScheduler):  # type: ignore[misc]
         )
 
 
-class SessionClock(Callback):  # type: ignore[misc]
+class SessionClock(DriverSide, Callback):  # type: ignore[misc]
     """Gives the session its time, also while no trial reports.
 
     Attributes:
@@ -130,7 +131,7 @@ class SessionClock(Callback):  # type: ignore[misc]
                 ray.kill(actor)
 
 
-class SessionStopper(Stopper):  # type: ignore[misc]
+class SessionStopper(DriverSide, Stopper):  # type: ignore[misc]
     """Ends a run that is to stop once nothing trains: trials that wait for a place might wait for ever."""
 
     def __init__(self, session: Session, clock: SessionClock) -> None:

@@ -70,19 +70,22 @@ def write_checkpoint(
     return final
 
 
-def read_checkpoint(folder: Path, models: Sequence[Model[Any]], *, to_go_on: bool = False) -> Progress:
+def read_checkpoint(
+    folder: Path, models: Sequence[Model[Any]], *, first_fold: int = 0, to_go_on: bool = False
+) -> Progress:
     """Load the models from `folder` and return the progress.
 
     Args:
-        folder: of the checkpoint.
-        models: one a fold.
+        folder: the checkpoint.
+        models: of folds that follow each other, one a fold.
+        first_fold: number of the first of them.
         to_go_on: refuse a checkpoint that is only enough to predict.
 
     Raises:
         CheckpointError: the folder is incomplete or damaged.
     """
     progress = _read_progress(folder)
-    for fold, model in enumerate(models):
+    for fold, model in enumerate(models, start=first_fold):
         model.load(folder / f"fold-{fold}", to_go_on=to_go_on)
     return progress
 
