@@ -10,7 +10,7 @@ from typing import Any, Self
 import pandas as pd
 
 from tuning.config import set_entry, validate_config
-from tuning.data import Rows, SplitMethod, keepable
+from tuning.data import Rows, SplitMethod, keepable, table_to_keep
 from tuning.errors import ConfigError, DataError, InputError, RecordError
 from tuning.leaderboard import Leaderboard
 from tuning.progress import make_view
@@ -57,8 +57,8 @@ class Study:
 
     Args:
         name: name of the study and of its folder.
-        data: path of a table, or a DataFrame (kept as Parquet beside the study folder; an index with a name
-            becomes a column).
+        data: path of a table; or a DataFrame, a dict of columns or a list of dicts (kept as Parquet beside
+            the study folder; an index with a name becomes a column).
         target: column to predict.
         models: family names, paths of model files, or "all".
         metric: what is searched on; None: the task's default.
@@ -73,7 +73,7 @@ class Study:
         self,
         name: str,
         *,
-        data: str | Path | pd.DataFrame,
+        data: Rows,
         target: str,
         models: str | Sequence[str] = "all",
         metric: str | None = None,
@@ -81,7 +81,7 @@ class Study:
         quiet: bool = False,
         **settings: Any,
     ) -> None:
-        self._frame = data if isinstance(data, pd.DataFrame) else None
+        self._frame = table_to_keep(data)
         path = str(data) if self._frame is None else str(_beside(storage) / f"{name}.parquet")
         raw: dict[str, Any] = {"name": name, "models": models, "metric": metric, "data": {"path": path}}
         _place(raw, {"target": target, "storage": str(storage), **settings})
