@@ -200,7 +200,7 @@ def named(frame: pd.DataFrame, what: str) -> pd.DataFrame:
     Raises:
         DataError: two columns have one name, or there are no rows.
     """
-    names = [_name(label) for label in frame.columns]
+    names = [column_name(label) for label in frame.columns]
     repeated = [name for name, count in Counter(names).items() if count > 1]
     if repeated:
         raise DataError(
@@ -213,7 +213,8 @@ def named(frame: pd.DataFrame, what: str) -> pd.DataFrame:
     return frame.assign(**{name: frame[name].dt.to_timestamp() for name in periods}) if periods else frame
 
 
-def _name(label: object) -> str:
+def column_name(label: object) -> str:
+    """Write the label of a column as a file has it: text without spaces around, levels joined by dots."""
     parts = label if isinstance(label, tuple) else (label,)
     return ".".join(text for part in parts if (text := str(part).strip()))
 
@@ -221,7 +222,7 @@ def _name(label: object) -> str:
 def with_index(frame: pd.DataFrame, wanted: Wanted) -> pd.DataFrame:
     """Add columns that are looked for and stand in the index, by their names or as the only times."""
     absent = [name for name in (*wanted.features, wanted.target) if name and name not in frame.columns]
-    levels = {_name(name): place for place, name in enumerate(frame.index.names) if name is not None}
+    levels = {column_name(name): place for place, name in enumerate(frame.index.names) if name is not None}
     found = {name: levels[name] for name in absent if name in levels}
     times = [name for name in absent if name in wanted.times]
     if not found and len(times) == 1 and frame.index.name is None and isinstance(frame.index, TimeIndex):
@@ -253,7 +254,7 @@ def keepable(frame: pd.DataFrame, times: Sequence[str]) -> tuple[pd.DataFrame, t
     absent = [name for name in times if name not in kept.columns]
     for place, label in enumerate(frame.index.names):
         level = frame.index.get_level_values(place)
-        name = None if label is None else _name(label)
+        name = None if label is None else column_name(label)
         if name is None and len(absent) == 1 and isinstance(level, TimeIndex):
             name = absent[0]
         if name is not None and name not in kept.columns:
@@ -302,7 +303,7 @@ def _continued(
     level: pd.Index[Any], rows: npt.NDArray[np.int64], placed: pd.DataFrame, time: str
 ) -> pd.Index[Any]:
     """Labels of one level: times and series as predicted, whole numbers counted on."""
-    name = time if level.name is None and isinstance(level, TimeIndex) else _name(level.name)
+    name = time if level.name is None and isinstance(level, TimeIndex) else column_name(level.name)
     without = np.flatnonzero(rows < 0)
     if name in placed.columns:
         new: pd.Index[Any] = pd.Index(placed[name].iloc[without])
