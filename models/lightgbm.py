@@ -146,7 +146,7 @@ class LightGBM(GradientBoosting[LightGBMParams]):
             "min_data_in_bin": max(1, min(_ROWS_PER_BIN, leaf)),
             "min_data_per_group": max(1, min(_ROWS_PER_CATEGORY_GROUP, leaf)),
             "cat_smooth": min(_ROWS_PER_CATEGORY, leaf / _CATEGORIES_PER_LEAF),
-            # The filter goes by a sample of a process's own rows, and ends in an error where it leaves nothing.
+            # The filter goes by a sample of a process's own rows, and leaving nothing is an error.
             "feature_pre_filter": False,
         }
 
