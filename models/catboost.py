@@ -104,6 +104,7 @@ class CatBoost(GradientBoosting[CatBoostParams]):
             "l2_leaf_reg": p.l2_leaf_reg,
             "random_strength": p.random_strength,
             "boosting_type": "Plain",
+            "allow_const_label": True,  # of few rows, the training part can hold one value
             # CatBoost's own choice, which it would else take from the rounds so far, not from all.
             "max_ctr_complexity": 1 if p.iterations < _FEW_ITERATIONS else 4,
             "random_seed": self.seed,

@@ -1,7 +1,8 @@
 """Numbers moved to where float32, in which models read them, tells them apart.
 
 float32 has 24 bits: of seconds since 1970 it knows every 128th, of prices above 16,777,216 every second.
-A column that loses values so is centred, and where that is not enough scaled, before it is rounded.
+scikit-learn's trees take values less than 1e-7 apart for equal. A column that loses values so is centred,
+and where that is not enough scaled, before it is rounded.
 """
 
 from __future__ import annotations
@@ -17,7 +18,12 @@ from tuning.data._values import FloatArray
 _FLOAT32 = np.finfo(np.float32)
 _LARGEST = float(np.finfo(np.float64).max)
 _MOST_ROWS_LOOKED_AT = 200_000
-_LOST_BY_CHANCE = 1e-3  # of the distinct values: random numbers this close are noise
+_LOST_BY_CHANCE = 1e-2  # of the distinct values: that many of random numbers lie so close
+_LEAST_STEP = 1e-7  # between the values that scikit-learn's trees tell apart
+
+# Standard deviations of a target beyond which its scale is taken out of it: the regularisers that are
+# searched (`gamma`, `reg_alpha`) compare to the target, and undo all that is learnt of a small one.
+_USUAL_STD = (0.1, 1e6)
 
 
 @dataclass(frozen=True)
@@ -67,11 +73,16 @@ def within_float32(numbers: FloatArray) -> FloatArray:
     return np.where(np.abs(values) < _FLOAT32.tiny, 0.0, values)
 
 
-def float32_centre(values: FloatArray) -> float:
-    """Return what (n,) finite values must be lessened by for float32 to tell them apart; 0: nothing."""
+def target_place(values: FloatArray) -> tuple[float, float]:
+    """Return what (n,) finite targets are lessened by, and divided by after that, for models to learn them.
+
+    That is 0 and 1 but for targets that float32 merges, and for those of an unusual scale.
+    """
     distinct = np.unique(values)
-    middle = _middle(distinct)
-    return middle if _lost(distinct) > max(_LOST_BY_CHANCE, _lost(distinct - middle)) else 0.0
+    middle, std = _middle(distinct), float(values.std())
+    centre = middle if _lost(distinct) > _LOST_BY_CHANCE + _lost(distinct - middle) else 0.0
+    low, high = _USUAL_STD
+    return centre, 1.0 if low <= std <= high or std == 0 else std
 
 
 def _place(column: FloatArray) -> tuple[float, float]:
@@ -82,8 +93,11 @@ def _place(column: FloatArray) -> tuple[float, float]:
     middle = _middle(distinct)
     with np.errstate(over="ignore"):
         spread = min(float(np.abs(distinct - middle).max()), _LARGEST)
-    choices = [(0.0, 1.0), (middle, 1.0), (middle, spread)]
-    return min(choices, key=lambda choice: _lost((distinct - choice[0]) / choice[1]))
+        choices = [(0.0, 1.0), (middle, 1.0), (middle, spread)]
+        lost = [_lost((distinct - centre) / scale) for centre, scale in choices]
+    return next(
+        choice for choice, share in zip(choices, lost, strict=True) if share <= min(lost) + _LOST_BY_CHANCE
+    )
 
 
 def _middle(distinct: FloatArray) -> float:
@@ -92,6 +106,6 @@ def _middle(distinct: FloatArray) -> float:
 
 
 def _lost(distinct: FloatArray) -> float:
-    """Return the share of ascending distinct values that float32 merges with the one before."""
-    rounded = within_float32(distinct).astype(np.float32)
-    return float(np.mean(rounded[1:] == rounded[:-1])) if len(distinct) > 1 else 0.0
+    """Return the share of ascending distinct values that a model cannot tell from the one before."""
+    rounded = within_float32(distinct).astype(np.float32).astype(np.float64)
+    return float(np.mean(np.diff(rounded) <= _LEAST_STEP)) if len(distinct) > 1 else 0.0

@@ -12,7 +12,7 @@ import pandas as pd
 from pandas.api import types
 
 from tuning.data import _values
-from tuning.data._float32 import float32_centre
+from tuning.data._float32 import target_place
 from tuning.data.config import TargetConfig, TaskKind, TransformChoice
 from tuning.errors import DataError
 from tuning.metrics import Metric
@@ -179,10 +179,10 @@ def fit_target_transform(y: npt.NDArray[np.float64], config: TargetConfig, metri
     )
     log1p = automatic or config.transform is TransformChoice.LOG1P
     clip_min = 0.0 if automatic and config.clip_min is None else config.clip_min
-    centre = float32_centre(TargetTransform(log1p=log1p).forward(y))
-    z = TargetTransform(log1p=log1p, centre=centre).forward(y)
+    centre, unit = target_place(TargetTransform(log1p=log1p).forward(y))
+    z = TargetTransform(log1p=log1p, centre=centre, unit=unit).forward(y)
     std = float(z.std())
-    return TargetTransform(log1p, float(z.mean()), std if std > 0 else 1.0, clip_min, centre)
+    return TargetTransform(log1p, float(z.mean()), std if std > 0 else 1.0, clip_min, centre, unit)
 
 
 def target_notes(transform: TargetTransform, config: TargetConfig, metric: Metric) -> Sequence[str]:
