@@ -115,7 +115,7 @@ def test_too_few_classes_left_is_one_sentence() -> None:
         DataError, match=r"data.min_class_rows=50 leaves 1 of 4 classes.*60 and 40 rows, lower"
     ):
         prepared(frame_of([*COMMON, "once"]), raw_of(min_class_rows=50))
-    with pytest.raises(DataError, match="Class 'b' has 1 row, .*: add rows of it, or name another target"):
+    with pytest.raises(DataError, match=r"Class 'b' has 1 row, .*: add rows of it, or name another target"):
         prepared(frame_of(["a"] * 30 + ["b"]), raw_of())
 
 
