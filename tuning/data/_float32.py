@@ -67,6 +67,11 @@ class Float32Map:
         return cls(np.array(value["centre"], dtype=np.float64), np.array(value["scale"], dtype=np.float64))
 
 
+def share_merged(values: FloatArray) -> float:
+    """Return the share of the distinct ones of (n,) finite values that are one with another in float32."""
+    return _lost(np.unique(values[:: max(1, len(values) // _MOST_ROWS_LOOKED_AT)]), least_step=0.0)
+
+
 def within_float32(numbers: FloatArray) -> FloatArray:
     """Return the numbers with those beyond the range of float32 at its ends, and those too small for it 0."""
     values = np.clip(numbers, _FLOAT32.min, _FLOAT32.max)
@@ -105,7 +110,7 @@ def _middle(distinct: FloatArray) -> float:
     return float(distinct[len(distinct) // 2])
 
 
-def _lost(distinct: FloatArray) -> float:
+def _lost(distinct: FloatArray, least_step: float = _LEAST_STEP) -> float:
     """Return the share of ascending distinct values that a model cannot tell from the one before."""
     rounded = within_float32(distinct).astype(np.float32).astype(np.float64)
-    return float(np.mean(np.diff(rounded) <= _LEAST_STEP)) if len(distinct) > 1 else 0.0
+    return float(np.mean(np.diff(rounded) <= least_step)) if len(distinct) > 1 else 0.0
