@@ -93,6 +93,8 @@ class DataConfig(_Section):
             length in all rows; where both axes are, the longer one holds the steps.
         delimiter: of a CSV file; None: sniffed.
         drop_missing_target: leave out rows without a target instead of refusing them.
+        min_class_rows: of classification: leave out the rows of classes that have fewer rows, or none to
+            train on, instead of refusing them.
         time: of forecasting: the column of the time stamps, or several that make them up (date and hour;
             year, month and day).
         series: of forecasting: the columns that tell one series from another; none: it is one series.
@@ -112,6 +114,7 @@ class DataConfig(_Section):
     sequence_layout: SequenceLayout = SequenceLayout.AUTO
     delimiter: str | None = None
     drop_missing_target: bool = False
+    min_class_rows: int | None = Field(default=None, ge=1)
     time: Names = ()
     series: Names = ()
     horizon: int | None = Field(default=None, ge=1)
