@@ -16,17 +16,16 @@ import numpy.typing as npt
 import pandas as pd
 from pandas.api import types
 
+from tuning.data._numbers import NO_VALUES, NumberFormat, infer_numbers
+
 FloatArray = npt.NDArray[np.float64]
 Column = pd.Series  # of any type
 
 MISSING_TOKENS = frozenset({"", "?", "na", "n/a", "#n/a", "nan", "null", "<na>", "nat"})
-_NO_NUMBER_TOKENS = MISSING_TOKENS | {"none", "-", "--", "missing", "unknown", "inf", "-inf", "+inf"}
 _TRUE, _FALSE = (
     frozenset({"true", "yes", "t", "y", "on", "1", "1.0"}),
     frozenset({"false", "no", "f", "n", "off", "0", "0.0"}),
 )
-_THOUSANDS = r"^([+-]?\d{1,3}(?:,\d{3})+)(\.\d+)?$"
-_DECIMAL_COMMA = r"^[+-]?\d+(?:\.\d{3})*,\d+$"
 _MICROSECONDS_PER_DAY = 86_400_000_000
 
 ISO_FORMAT = "ISO8601"
@@ -105,41 +104,21 @@ def _jsonable(value: object) -> Any:
 def as_numbers(column: Column[Any], decimal_comma: bool = False) -> FloatArray:
     """(n,) float64: nan where missing, infinite or not a number; durations in seconds, dates in days."""
     if types.is_timedelta64_dtype(column.dtype):
-        numbers = column.dt.total_seconds().to_numpy(np.float64)
-    elif types.is_datetime64_any_dtype(column.dtype):
-        numbers = days_since_epoch(as_datetimes(column, ISO_FORMAT))
-    elif is_words(column):
-        numbers = _numbers_from_labels(as_labels(column), decimal_comma)
-    else:
-        numbers = column.to_numpy(dtype=np.float64, na_value=np.nan)
-    return np.where(np.isfinite(numbers), numbers, np.nan)
-
-
-def _numbers_from_labels(labels: Column[Any], decimal_comma: bool) -> FloatArray:
-    codes, distinct = pd.factorize(labels, use_na_sentinel=True)
-    text = pd.Series(distinct, dtype="str").str.strip("$€£₹¥% ")
-    if decimal_comma:
-        text = text.str.replace(".", "", regex=False).str.replace(",", ".", regex=False)
-    else:
-        grouped = text.str.match(_THOUSANDS).to_numpy(dtype=bool)
-        text = text.where(~grouped, text.str.replace(",", "", regex=False))
-    values = pd.to_numeric(text.where(text.str.fullmatch(r"[+\-.\deE]+"), None), errors="coerce")
-    return np.append(values.to_numpy(np.float64), np.nan)[codes]  # code -1, missing, is the last
+        return np.asarray(column.dt.total_seconds(), dtype=np.float64)
+    if types.is_datetime64_any_dtype(column.dtype):
+        return days_since_epoch(as_datetimes(column, ISO_FORMAT))
+    return NumberFormat(decimal_comma).read(column)
 
 
 def uses_decimal_comma(column: Column[Any]) -> bool:
-    """Whether numbers are written 1.234,5: every number in sight has a comma that thousands cannot have."""
-    if not is_words(column):
-        return False
-    text = pd.Series(as_labels(column).dropna().unique(), dtype="str")
-    text = text[text.str.contains(",", regex=False)]
-    return bool(len(text) and text.str.match(_DECIMAL_COMMA).all() and not text.str.match(_THOUSANDS).all())
+    """Return whether more values are numbers with a decimal comma, as 1.234,5, than with a point."""
+    return is_words(column) and infer_numbers(as_labels(column)).format.decimal_comma
 
 
 def share_of_numbers(column: Column[Any], decimal_comma: bool) -> float:
     """Share of numbers among the values that do not stand for a missing one; 0 where there are none."""
-    distinct = pd.Series(as_labels(column).dropna(), dtype="str")
-    present = distinct[~distinct.str.casefold().isin(_NO_NUMBER_TOKENS)]
+    labels = as_labels(column).dropna()
+    present = labels[~labels.astype("str").str.casefold().isin(NO_VALUES)]
     return float(np.isfinite(as_numbers(present, decimal_comma)).mean()) if len(present) else 0.0
 
 

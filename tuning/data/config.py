@@ -92,6 +92,9 @@ class DataConfig(_Section):
         sequence_layout: of a sequence column of nested lists. `auto`: channels are the axis of one
             length in all rows; where both axes are, the longer one holds the steps.
         delimiter: of a CSV file; None: sniffed.
+        decimal_comma: numbers in text are written as 1.234,5; None: told by the values of each column.
+        day_first: dates in text are written day before month, as 31/01/2024; None: told by the values of
+            each column.
         drop_missing_target: leave out rows without a target instead of refusing them.
         time: of forecasting: the column of the time stamps, or several that make them up (date and hour;
             year, month and day).
@@ -111,6 +114,8 @@ class DataConfig(_Section):
     embedding_prefixes: tuple[Annotated[str, Field(min_length=1)], ...] = ()
     sequence_layout: SequenceLayout = SequenceLayout.AUTO
     delimiter: str | None = None
+    decimal_comma: bool | None = None
+    day_first: bool | None = None
     drop_missing_target: bool = False
     time: Names = ()
     series: Names = ()
