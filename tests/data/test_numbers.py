@@ -13,7 +13,7 @@ NO = float("nan")
 
 def read(values: list[object]) -> list[float]:
     column = pd.Series(values)
-    return infer_numbers(column).format.read(column).tolist()
+    return list(infer_numbers(column).format.read(column))
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,8 @@ import numpy.typing as npt
 import pandas as pd
 from pandas.api import types
 
+from tuning.data._dates import DateFormat, fitting_formats
+from tuning.data._day_forms import ISO
 from tuning.data._numbers import NO_VALUES, NumberFormat, infer_numbers
 
 FloatArray = npt.NDArray[np.float64]
@@ -28,27 +30,7 @@ _TRUE, _FALSE = (
 )
 _MICROSECONDS_PER_DAY = 86_400_000_000
 
-ISO_FORMAT = "ISO8601"
-NUMBER_FORMATS = ("%Y%m%d", "%Y%m", "%Y")
-DATETIME_FORMATS = (
-    ISO_FORMAT,
-    *(
-        day + time
-        for day in (
-            *(f"{a}{sep}{b}{sep}%Y" for sep in "-/." for a, b in (("%d", "%m"), ("%m", "%d"))),
-            "%Y/%m/%d",
-            "%d/%m/%y",
-            "%m/%d/%y",
-            "%d %b %Y",
-            "%d-%b-%Y",
-            "%d %B %Y",
-            "%b %d, %Y",
-            "%B %d, %Y",
-            "%b %d %Y",
-        )
-        for time in ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
-    ),
-)
+ISO_FORMAT = ISO
 
 
 def is_missing(value: object) -> bool:
@@ -139,30 +121,21 @@ def _truth(label: str) -> float:
 
 def as_datetimes(column: Column[Any], format: str) -> pd.Series[pd.Timestamp]:
     """(n,) datetimes without a time zone (in UTC where they had one), NaT where missing or not a date."""
-    values = column if types.is_datetime64_any_dtype(column.dtype) else _dates_as_text(column)
-    parsed = pd.to_datetime(values, format=format, errors="coerce", utc=True)
-    return pd.Series(parsed.dt.tz_localize(None).to_numpy("datetime64[us]"), index=column.index)
-
-
-def _dates_as_text(column: Column[Any]) -> Column[Any]:
-    """date and datetime objects in ISO format, all else as labels."""
-    if not is_words(column):
-        return as_labels(column)
-    return column.astype(object).map(
-        lambda value: value.isoformat() if isinstance(value, date) else _label(value)
-    )
+    stamps: pd.Series[Any] = pd.Series(DateFormat(format).read(column), index=column.index)
+    return stamps
 
 
 def datetime_formats(column: Column[Any], share: float) -> tuple[str, ...]:
     """The formats in which at least `share` of the present values are dates, the best guess first."""
-    if types.is_datetime64_any_dtype(column.dtype):
-        return (ISO_FORMAT,)
-    known = DATETIME_FORMATS if is_words(column) else NUMBER_FORMATS
-    text = pd.Series(_dates_as_text(column).dropna().unique(), dtype=object)
-    if not text.iloc[:20].astype(str).str.contains(r"\d.*\d", regex=True).any():
-        return ()
-    candidates = [name for name in known if as_datetimes(text.iloc[:10], name).notna().any()]
-    return tuple(name for name in candidates if as_datetimes(text, name).notna().mean() >= share)
+    values = as_labels(column) if not _holds_dates(column) else column
+    return tuple(found.form for found in fitting_formats(values, least=share))
+
+
+def _holds_dates(column: Column[Any]) -> bool:
+    is_time = types.is_datetime64_any_dtype(column.dtype)
+    return is_time or (
+        column.dtype == object and bool(column.map(lambda value: isinstance(value, date)).any())
+    )
 
 
 def days_since_epoch(times: pd.Series[pd.Timestamp]) -> FloatArray:
