@@ -10,15 +10,15 @@ from typing import Any, Self
 import pandas as pd
 
 from tuning.config import set_entry, validate_config
+from tuning.data import Rows, SplitMethod, keepable
 from tuning.errors import ConfigError, DataError, InputError, RecordError
-from tuning.leaderboard import Leaderboard, choose_trial
+from tuning.leaderboard import Leaderboard
 from tuning.progress import make_view
 from tuning.session import StudyFolder
 from tuning.storage import Place, cache_folder, open_place, without_secrets
 from tuning.study._audit import Finding, audit
-from tuning.study._bundle import load_predictor
 from tuning.study._conclude import read_leaderboard
-from tuning.study._device import check_device
+from tuning.study._predict import open_predictor
 from tuning.study._run import Outcome, run_study
 from tuning.study._setup import PreparedStudy, read_header, refuse_existing, set_up, take_up
 
@@ -57,7 +57,8 @@ class Study:
 
     Args:
         name: name of the study and of its folder.
-        data: path of a table, or a DataFrame (kept as Parquet beside the study folder).
+        data: path of a table, or a DataFrame (kept as Parquet beside the study folder; an index with a name
+            becomes a column).
         target: column to predict.
         models: family names, paths of model files, or "all".
         metric: what is searched on; None: the task's default.
@@ -145,12 +146,21 @@ class Study:
             return set_up(self._config)
         refuse_existing(StudyFolder(self._storage, self.name))
         path = Path(self._config.data.path)
-        _write_frame(self._frame, path)
+        _write_frame(self._with_index(self._frame), path)
         try:
             return set_up(self._config)
         except InputError:
             path.unlink()
             raise
+
+    def _with_index(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """The frame as a file can hold it, with its index among the columns; what became of it is said."""
+        split = self._config.split
+        column = split.column if split.method is SplitMethod.TIME else None
+        kept, notes = keepable(frame, (*self._config.data.time, *([column] if column else ())))
+        for note in notes:
+            logger.warning("Study.data: %s", note)
+        return kept
 
     def _tell(self, outcome: Outcome) -> None:
         """What the command line prints beside the leaderboard."""
@@ -178,25 +188,29 @@ class Study:
             raise RecordError(f"No trial of {self.name} has a score yet.")
         return frame.iloc[0]
 
-    def predict(
-        self, data: pd.DataFrame | None = None, model: str = "best", *, device: str = "cpu"
-    ) -> pd.DataFrame:
-        """Predictions for new rows, or the forecast that follows them.
+    def predict(self, data: Rows | None = None, model: str = "best", *, device: str = "cpu") -> pd.DataFrame:
+        """Predict new rows, or the forecast that follows them.
 
         Args:
-            data: rows with the columns that the study was trained on. Of series, their latest part, and
-                what is known of the time to come; None: forecast from the end of the study's own data.
-            model: `best`, a family (its best trial) or a trial's id.
+            data: rows with the columns that the study was trained on: a DataFrame, a Series (one row, or the
+                one column), a dict (one row, or columns), a list of dicts, or the path of a file. Columns may
+                stand in its index. Of series, their latest part, and what is known of the time to come; None:
+                forecast from the end of the study's own data.
+            model: `best`, a family (its best trial), a trial's id, or `refit` (the final fit).
             device: `cpu` or `cuda`.
 
+        Returns:
+            A row for each of `data`, at its index, so that `data["p"] = study.predict(data)["prediction"]`
+            is right: `prediction`, and for classes the probability of each. Of series a row for each step
+            that is forecast, at the index of its row in `data` where there is one, and an empty prediction
+            for rows that no forecast reaches.
+
         Raises:
-            InputError: there is no such trial or device, or a column is missing.
+            InputError: there is no such trial or device, a column is missing, or `data` is something else.
         """
-        check_device(device)
         header, folder = read_header(self._storage, self.name)
-        with header.open_store(folder) as store:
-            record = store.trial(*choose_trial(read_leaderboard(header, store), model))
-        return load_predictor(header, folder, record, device=device).predict(data)
+        _, predictor = open_predictor(header, folder, model, device=device)
+        return predictor.predict(data)
 
     def audit(self) -> tuple[Finding, ...]:
         """Disagreements between the record and the study folder; empty when all is well."""
@@ -230,13 +244,12 @@ def _write_frame(frame: pd.DataFrame, path: Path) -> None:
     """Write a DataFrame where a resume finds it again.
 
     Raises:
-        DataError: it has no rows, a column of mixed types, or no place to be written to.
+        DataError: it has a column of mixed types.
+        ConfigError: it has no place to be written to.
     """
-    if frame.empty:
-        raise DataError("Study.data: the DataFrame has no rows.")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        frame.rename(columns=str).to_parquet(path, index=False)
+        frame.to_parquet(path, index=False)
     except (ValueError, TypeError, NotImplementedError) as error:  # pyarrow's derive from these
         path.unlink(missing_ok=True)
         reason = "; ".join(str(part) for part in error.args)

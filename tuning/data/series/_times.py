@@ -125,6 +125,32 @@ def _zone_note(column: pd.Series[Any], form: DateFormat) -> str:
     return f"Times in {column.name!r} have a time zone: read as UTC{f' ({shown})' if shown else ''}{without}."
 
 
+def with_local_days(frame: pd.DataFrame, names: Sequence[str]) -> tuple[pd.DataFrame, str]:
+    """Read time-zoned stamps at midnight of their own zone as its days, which in UTC begin at two times.
+
+    Args:
+        frame: not changed.
+        names: columns of the time.
+
+    Returns:
+        The frame, and a note where a column was read so.
+    """
+    days = {
+        name: frame[name].dt.tz_localize(None)
+        for name in names
+        if isinstance(frame[name].dtype, pd.DatetimeTZDtype) and _are_midnights(frame[name])
+    }
+    if not days:
+        return frame, ""
+    zones = ", ".join(f"{name!r} of {frame[name].dt.tz}" for name in days)
+    return frame.assign(**days), f"Times are read as days of their own time zone: {zones}."
+
+
+def _are_midnights(column: pd.Series[Any]) -> bool:
+    present = column.dropna()
+    return bool((present == present.dt.normalize()).all())
+
+
 def _formats(column: pd.Series[Any], day_first: bool | None = None) -> tuple[DateFormat, ...]:
     return fitting_formats(column, day_first, least=_LEAST_READABLE, periods=True)
 
