@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -131,19 +131,12 @@ def infer_dates(
         least: share of the values that must be dates.
         periods: months, quarters and weeks are dates as well.
     """
-    fitting = fitting_formats(column, day_first, least=least, periods=periods)
-    if not fitting:
+    fitting = _fitting(column.dropna(), day_first, periods)
+    if not fitting or fitting[0].rows < least * int(column.notna().sum()):
         return None
     best = fitting[0]
-    column = column.dropna()
-    stamps = best.read(column)
-    bad = np.flatnonzero(np.isnat(stamps))
-    return DateGuess(
-        best,
-        float(1 - len(bad) / len(column)),
-        describe(column, fitting),
-        str(column.iloc[bad[0]]) if len(bad) else "",
-    )
+    note = describe(column.dropna(), [found.format for found in fitting])
+    return DateGuess(best.format, best.rows / int(column.notna().sum()), note, best.example)
 
 
 def fitting_formats(
@@ -153,36 +146,45 @@ def fitting_formats(
 
     Empty where even they read less than the least share. For the arguments see `infer_dates`.
     """
-    column = column.dropna()
-    if types.is_datetime64_any_dtype(column.dtype):
-        return (DateFormat(),)
-    if types.is_bool_dtype(column.dtype) or not len(column):
-        return ()
+    fitting = _fitting(column.dropna(), day_first, periods)
+    least_rows = least * int(column.notna().sum())
+    return tuple(found.format for found in fitting if found.rows >= least_rows)
+
+
+class _Found(NamedTuple):
+    """A format, the rows that it reads, and the first text that it does not."""
+
+    format: DateFormat
+    rows: int
+    example: str = ""
+
+
+def _fitting(column: pd.Series[Any], day_first: bool | None, periods: bool) -> list[_Found]:
+    """Return the formats that read the most of the rows, all of which have a value."""
+    if types.is_datetime64_any_dtype(column.dtype) or types.is_bool_dtype(column.dtype) or not len(column):
+        return [_Found(DateFormat(), len(column))] if types.is_datetime64_any_dtype(column.dtype) else []
     codes, distinct = _distinct(column)
     counts = np.bincount(codes[codes >= 0], minlength=len(distinct))
     is_text = np.array([isinstance(value, str) for value in distinct], dtype=bool)
-    texts = [value for value in distinct if isinstance(value, str)]
     dates = int(counts[~is_text].sum())  # objects that are dates whatever the form
-    if not texts:
-        return (DateFormat(),) if dates else ()
+    texts = [value for value in distinct if isinstance(value, str)]
 
-    formats = _by_rows(texts, counts[is_text], day_first, periods)
-    rows = max((count for _, count in formats), default=0)
-    best = tuple(form for form, count in formats if count == rows)
-    if rows + dates < least * len(column) or not best:
-        return (DateFormat(),) if dates >= least * len(column) else ()
-    return best
+    found = _by_rows(texts, counts[is_text], day_first, periods) if texts else []
+    found = found or ([_Found(DateFormat(), 0)] if dates else [])
+    most = max((one.rows for one in found), default=0)
+    return [one._replace(rows=most + dates) for one in found if one.rows == most]
 
 
-def _by_rows(
-    texts: Sequence[str], counts: IntArray, day_first: bool | None, periods: bool
-) -> list[tuple[DateFormat, int]]:
-    """Return the formats that read other times than those before them, with the rows that each reads."""
+def _by_rows(texts: Sequence[str], counts: IntArray, day_first: bool | None, periods: bool) -> list[_Found]:
+    """Return the formats that read other times than those before them."""
+    series = pd.Series(texts, dtype="str")
+    if (
+        series.str.fullmatch(_PLAIN_ISO).all()
+        and (plain := _plain_format(series, counts)).rows == counts.sum()
+    ):
+        return [plain]
     sample = Parts(_sample(texts))
     names = [name for name in _names(sample.days, day_first, periods) if _reads_any(sample, name)]
-    if names == [ISO] and pd.Series(texts, dtype="str").str.fullmatch(_PLAIN_ISO).all():
-        return [_plain_format(texts, counts)]
-
     parts = Parts(texts) if names else sample
     clock = _usual_clock(parts)
     read: dict[str, Stamps] = {}
@@ -190,12 +192,17 @@ def _by_rows(
         stamps = DateFormat(_with_clock(name, clock)).read_parts(parts)
         if not any(np.array_equal(stamps, other, equal_nan=True) for other in read.values()):
             read[name] = stamps
-    rows = {name: int(counts[~np.isnat(stamps)].sum()) for name, stamps in read.items()}
-    return [
-        (DateFormat(_with_clock(name, clock), _is_zoned(parts, read[name])), rows[name])
-        for name in sorted(read, key=lambda name: _span(name, read[name]))
-        if rows[name]
+    order = sorted(read, key=lambda name: _span(name, read[name]))
+    found = [
+        _found(DateFormat(_with_clock(name, clock), _is_zoned(parts, read[name])), texts, read[name], counts)
+        for name in order
     ]
+    return [one for one in found if one.rows]
+
+
+def _found(form: DateFormat, texts: Sequence[str], stamps: Stamps, counts: IntArray) -> _Found:
+    bad = np.flatnonzero(np.isnat(stamps))
+    return _Found(form, int(counts.sum() - counts[bad].sum()), texts[int(bad[0])] if len(bad) else "")
 
 
 def _sample(texts: Sequence[str]) -> Sequence[str]:
@@ -227,11 +234,10 @@ def _reads_any(sample: Parts, name: str) -> bool:
     return is_plausible(stamps) if name in UNIX else not np.isnat(stamps).all()
 
 
-def _plain_format(texts: Sequence[str], counts: IntArray) -> tuple[DateFormat, int]:
-    series = pd.Series(texts, dtype="str")
-    zoned = series.str.fullmatch(_PLAIN_ZONE).to_numpy(dtype=bool)
+def _plain_format(texts: pd.Series[Any], counts: IntArray) -> _Found:
+    zoned = texts.str.fullmatch(_PLAIN_ZONE).to_numpy(dtype=bool)
     form = DateFormat(ISO, True if zoned.all() else None if zoned.any() else False)
-    return form, int(counts[~np.isnat(_plain_iso(series))].sum())
+    return _found(form, list(texts), _plain_iso(texts), counts)
 
 
 def _plain_iso(texts: pd.Series[Any]) -> Stamps:

@@ -46,6 +46,7 @@ _MAGNITUDES = frozenset(
     | {"mio", "mrd", "mln", "mld", "tsd", "bio", "lac", "lakh", "crore", "thousand", "million", "billion"}
 )  # they change the number: beside numbers without one, they are no unit
 _UNITS_IN_A_NOTE = 4
+_SAMPLE = 500  # of the distinct values: where none of them is a number, there is no need to look at all
 
 
 @dataclass(frozen=True)
@@ -152,7 +153,11 @@ def infer_numbers(column: pd.Series[Any], decimal_comma: bool | None = None) -> 
     counts = np.bincount(codes, minlength=len(distinct))
     if not decimal_comma and not np.isnan(_plain_numbers(distinct)).any() and len(distinct):
         return _plain_guess(distinct, decimal_comma)
-    return _guess([str(value).strip() for value in distinct], counts, decimal_comma)
+    texts = [str(value).strip() for value in distinct]
+    sample = texts[:: max(len(texts) // _SAMPLE, 1)]
+    if len(texts) > _SAMPLE and not any(map(take_apart, sample)):
+        return NumberGuess(NumberFormat(unit=""), 0.0, example=texts[0])
+    return _guess(texts, counts, decimal_comma)
 
 
 def _plain_guess(distinct: Any, decimal_comma: bool | None) -> NumberGuess:

@@ -6,8 +6,8 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
+from functools import cached_property, lru_cache
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -28,13 +28,13 @@ _CLOCK = re.compile(
     re.IGNORECASE,
 )
 _BEHIND = re.compile(r"(?P<zone>.*?)(?:(?:^| )(?P<year>\d{4}))?")
+_PLAIN = re.compile(r"(\d{1,4}(?:[-/.]\d{1,2}[-/.]\d{2,4})?|\d{5,19})(?: (\d{1,2}:\d{2}(?::\d{2})?))?")
 _ORDINAL = re.compile(r"(?<=\d)(?:st|nd|rd|th)\b", re.IGNORECASE)
 _POINTS = re.compile(r"(?<=[A-Za-z])\.|\.(?= )")
 _SEPT = re.compile(r"\bsept\b", re.IGNORECASE)
 
 
-@dataclass(frozen=True)
-class StampText:
+class StampText(NamedTuple):
     """A time stamp as it stands in the text.
 
     Attributes:
@@ -54,6 +54,9 @@ class StampText:
 
 def take_apart(text: str) -> StampText | None:
     """Return the parts of a time stamp; None where a time or zone in it is none."""
+    plain = _PLAIN.fullmatch(text)
+    if plain is not None:  # what most stamps are needs no look at the rest
+        return _plain_stamp(plain[1], plain[2])
     text = text if text.isascii() else unicodedata.normalize("NFKC", text)
     text = _in_order(" ".join(text.split()))
     match = _CLOCK.search(text)
@@ -70,6 +73,19 @@ def take_apart(text: str) -> StampText | None:
         return None
     day = before if rest["year"] is None else f"{before} {rest['year']}"
     return StampText(_plain_day(day), micros, zone, rest["zone"].strip(), _clock_form(match))
+
+
+def _plain_stamp(day: str, clock: str | None) -> StampText | None:
+    if clock is None:
+        return StampText(day)
+    micros = _plain_micros(clock)
+    return None if micros is None else StampText(day, micros, clock="%H:%M:%S"[: 8 if len(clock) > 5 else 5])
+
+
+@lru_cache(maxsize=100_000)
+def _plain_micros(clock: str) -> int | None:
+    match = _CLOCK.fullmatch(clock)
+    return None if match is None else _micros(match)
 
 
 def _in_order(text: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
-from dataclasses import dataclass
+from typing import NamedTuple
 
 _SIGN = r"[+\-\u2212\u2013\u2010\u2011\ufe63]"
 _CURRENCY = r"$¢£¤¥֏؋৲৳฿៛\u20a0-\u20bf﷼"
@@ -27,6 +27,7 @@ _WRITTEN = re.compile(
     rf"(?P<exponent>[eE]{_SIGN}?\d+)?"
     rf"\s*(?P<close>\))?\s*(?P<behind>{_BEHIND})?\s*(?P<end>\))?(?P<last>(?!\+){_SIGN})?"
 )
+_DIGITS_ALONE = re.compile(r"[+-]?\d(?:[\d.,]*\d)?")  # what most values are needs no look at the rest
 _GROUPED = {
     ".": re.compile(r"[1-9]\d{0,2}([,'\u2019 ])\d{3}(?:\1\d{3})*|[1-9]\d?(?:,\d{2})+,\d{3}"),
     ",": re.compile(r"[1-9]\d{0,2}([.'\u2019 ])\d{3}(?:\1\d{3})*"),
@@ -34,8 +35,7 @@ _GROUPED = {
 _BETWEEN_GROUPS = str.maketrans("", "", ".,'\u2019 ")
 
 
-@dataclass(frozen=True)
-class Written:
+class Written(NamedTuple):
     """A number as it stands in the text.
 
     Attributes:
@@ -66,6 +66,8 @@ class Written:
 
 def take_apart(text: str) -> Written | None:
     """Return the parts of a written number, None where the text is none."""
+    if _DIGITS_ALONE.fullmatch(text):
+        return Written(text.lstrip("+-"), is_negative=text[0] == "-")
     text = (text if text.isascii() else unicodedata.normalize("NFKC", text)).strip()
     match = _WRITTEN.fullmatch(text)
     if match is None:
