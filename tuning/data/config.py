@@ -20,6 +20,15 @@ Names = Annotated[tuple[str, ...], BeforeValidator(_split_names)]
 """Column names: a list, or one string with commas."""
 
 
+def _one_character(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    value = {"\\t": "\t", "tab": "\t"}.get(value, value)
+    if len(value) != 1:
+        raise ValueError(f"a delimiter is one character such as ';' (or tab), not {value!r}")
+    return value
+
+
 class ColumnRole(StrEnum):
     """What a column is for."""
 
@@ -113,7 +122,7 @@ class DataConfig(_Section):
     roles: dict[str, ColumnRole] = Field(default_factory=dict)
     embedding_prefixes: tuple[Annotated[str, Field(min_length=1)], ...] = ()
     sequence_layout: SequenceLayout = SequenceLayout.AUTO
-    delimiter: str | None = None
+    delimiter: Annotated[str | None, BeforeValidator(_one_character)] = None
     decimal_comma: bool | None = None
     day_first: bool | None = None
     drop_missing_target: bool = False
