@@ -81,7 +81,7 @@ def test_a_configuration_cannot_be_changed() -> None:
         ({"data": {**BASE["data"], "roles": {"a": "numerci"}}}, "data.roles.a", ["'numeric'", "'numerci'"]),
         ({"data": {**BASE["data"], "roles": {7: "drop"}}}, "data.roles.7", ["valid string", "not 7"]),
         ({"split": {"valid": 0.6, "test": 0.6}}, "split", ["leave rows to train on", "1.2"]),
-        ({"split": {"method": "time"}}, "split", ["method time needs", "column"]),
+        ({"split": {"method": "time"}}, "split", ["split.method=time needs", "column"]),
         ({"models": []}, "models", ["at least 1"]),
         ({"models": 5}, "models", ["not 5"]),
         ({"spaces": {"lightgbm": 5}}, "spaces.lightgbm", ["not 5"]),

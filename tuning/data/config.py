@@ -203,17 +203,23 @@ class SplitConfig(_Section):
     @model_validator(mode="after")
     def _check(self) -> SplitConfig:
         if not self.is_kfold and self.valid <= 0:
-            raise ValueError("valid must be above 0 unless folds is 2 or more")
+            raise ValueError("split.valid must be above 0 unless split.folds is 2 or more")
         for name, part in (("valid", self.valid), ("test", self.test)):
             if part >= 1 and not float(part).is_integer():
                 raise ValueError(f"{name} is a share below 1 or a whole number of time steps, not {part:g}")
         shares = self.valid < 1 and self.test < 1
         if shares and not self.is_kfold and self.valid + self.test >= 1:
-            raise ValueError(f"valid + test must leave rows to train on, they are {self.valid + self.test:g}")
+            raise ValueError(
+                f"split.valid + split.test must leave rows to train on, they are {self.valid + self.test:g}"
+            )
         needs_column = self.method in (SplitMethod.TIME, SplitMethod.COLUMN)
         if needs_column and self.column is None:
-            raise ValueError(f"method {self.method} needs the name of a column in column")
+            raise ValueError(
+                f"split.method={self.method} needs the name of a column: --set split.column=NAME"
+            )
         takes_column = needs_column or self.method is SplitMethod.GROUP
         if self.column is not None and not takes_column:
-            raise ValueError(f"column needs method group, time or column, the method is {self.method}")
+            raise ValueError(
+                f"split.column needs --set split.method=group, time or column, the method is {self.method}"
+            )
         return self
