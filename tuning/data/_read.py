@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import bz2
 import csv
-import gzip
 import hashlib
-import itertools
 import lzma
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Any
 
 import pandas as pd
 
 from tuning.data._missing import TEXT
+from tuning.data._dialect import OPENERS, Dialect, dialect_of, encoding_of, first_rows, open_text
 from tuning.data._read_json import flattened, read_json, read_lines
 from tuning.data._read_text import read_text
 from tuning.errors import DataError
@@ -32,9 +28,6 @@ _FORMATS = {
     ".jsonl": _LINES,
     ".ndjson": _LINES,
 }
-_OPENERS: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
-_DELIMITERS = (",", ";", "\t", "|")
-_SNIFFED_ROWS = 50
 
 
 def read_frame(path: str | Path, delimiter: str | None = None) -> pd.DataFrame:
@@ -43,14 +36,15 @@ def read_frame(path: str | Path, delimiter: str | None = None) -> pd.DataFrame:
     The cells of a delimited file are text, whatever they hold: what a column is made of is learnt from the
     rows that train, and every later file is read by it. Parquet and JSON have types of their own.
 
-    The format follows from the suffix: .csv, .tsv, .txt, .data; .parquet, .pq; .json (a list of records or
-    an object of columns); .jsonl, .ndjson; text formats also as .gz, .bz2 or .xz. Nested records become
-    columns with dotted names. Large JSON files are read record by record, in little more memory than
-    the table takes.
+    The format follows from the suffix: .csv, .tsv, .txt, .data; .parquet, .pq; .json (a list of records,
+    one record, or an object of columns); .jsonl, .ndjson; text formats also as .gz, .bz2 or .xz. Nested
+    records become columns with dotted names. Large JSON files are read record by record, in little more
+    memory than the table takes.
 
     Args:
         path: the file.
-        delimiter: of a CSV file; None: sniffed among comma, semicolon, tab and bar.
+        delimiter: of a CSV file; None: that of its `sep=` line, else told among comma, semicolon, tab and
+            bar.
 
     Raises:
         DataError: no such file, an unknown or damaged format, no rows, or duplicate columns.
@@ -86,7 +80,7 @@ def _one_line(error: BaseException) -> str:
 
 def _format(path: Path) -> str:
     suffixes = [suffix.lower() for suffix in path.suffixes]
-    if suffixes and suffixes[-1] in _OPENERS:
+    if suffixes and suffixes[-1] in OPENERS:
         suffixes.pop()
     found = _FORMATS.get(suffixes[-1] if suffixes else "")
     if found is None:
@@ -96,38 +90,15 @@ def _format(path: Path) -> str:
     return found
 
 
-def _open_text(path: Path, encoding: str) -> IO[str]:
-    opener = _OPENERS.get(path.suffix.lower(), open)
-    file: IO[str] = opener(path, "rt", encoding=encoding, newline="")
-    return file
-
-
-def _open_bytes(path: Path) -> IO[bytes]:
-    opener = _OPENERS.get(path.suffix.lower(), open)
-    file: IO[bytes] = opener(path, "rb")
-    return file
-
-
-def _encoding(path: Path) -> str:
-    """utf-8 (with or without a byte order mark) where the whole file is, else latin-1, which any file is."""
-    try:
-        with _open_text(path, "utf-8-sig") as file:
-            while file.read(1 << 20):
-                pass
-    except UnicodeDecodeError:
-        return "latin-1"
-    return "utf-8-sig"
-
-
 def _read(path: Path, delimiter: str | None) -> pd.DataFrame:
     kind = _format(path)
     if kind == _PARQUET:
         return _with_types(flattened(pd.read_parquet(path)))
-    encoding = _encoding(path)
     if kind == _CSV:
-        return _read_csv(path, delimiter, encoding)
+        return _read_csv(path, dialect_of(path, delimiter))
+    encoding = encoding_of(path)
     read_records = read_lines if kind == _LINES else read_json
-    return read_records(lambda: _open_text(path, encoding))
+    return read_records(lambda: open_text(path, encoding))
 
 
 def _with_types(frame: pd.DataFrame) -> pd.DataFrame:
@@ -135,29 +106,11 @@ def _with_types(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.astype({name: "str" for name in frame.columns if frame[name].dtype == TEXT})
 
 
-def _read_csv(path: Path, delimiter: str | None, encoding: str) -> pd.DataFrame:
-    delimiter = delimiter or _sniff(path, encoding)
-    with _open_text(path, encoding) as file:
-        rows = csv.reader(file, delimiter=delimiter, skipinitialspace=True)
-        head = list(itertools.islice((row for row in rows if row), _SNIFFED_ROWS))
+def _read_csv(path: Path, dialect: Dialect) -> pd.DataFrame:
+    head = first_rows(path, dialect)
     _check_head(head, path)
     names = [name.strip() or f"Unnamed: {place}" for place, name in enumerate(head[0])]
-    with _open_bytes(path) as file:
-        return read_text(path, file, names, delimiter, encoding)
-
-
-def _sniff(path: Path, encoding: str) -> str:
-    """The delimiter that cuts the first rows into the most columns of which all rows have as many."""
-    with _open_text(path, encoding) as file:
-        lines = list(itertools.islice(file, _SNIFFED_ROWS))
-    return max(_DELIMITERS, key=lambda candidate: _consistency(lines, candidate))
-
-
-def _consistency(lines: list[str], delimiter: str) -> tuple[bool, float, int]:
-    widths = [len(row) for row in csv.reader(lines, delimiter=delimiter, skipinitialspace=True) if row]
-    if not widths or widths[0] < 2:
-        return False, 0.0, 0
-    return True, sum(width == widths[0] for width in widths) / len(widths), widths[0]
+    return read_text(path, names, dialect)
 
 
 def _check_head(head: list[list[str]], path: Path) -> None:

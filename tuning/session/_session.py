@@ -122,6 +122,7 @@ class Session:
             slots=self._slots,
             finished_before=self._finished_before,
             stopping=self.is_stopping,
+            direction=self._store.direction,
         )
 
     def _target(self) -> int | None:
@@ -220,8 +221,10 @@ class Session:
         self._count_time(state, spec, report)
         prune = False
         if report.value is not None:
-            value = self._store.report(spec.model, spec.number, report.iteration, report.value)
-            prune = state.report(spec.number, report.iteration, value)
+            best = self._store.report(
+                spec.model, spec.number, report.iteration, report.value, report.best_value
+            )
+            prune = state.report(spec.number, report.iteration, best)
             for monitor in self._monitors:
                 monitor.report(spec, report)
         if report.result is not None:
@@ -245,6 +248,7 @@ class Session:
                 value=report.best_value,
                 best_iteration=report.best_iteration,
             )
+            self._states[spec.model].note_best(spec.number, report.best_value)
         if report.interrupted:
             self._release(spec)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
-from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Any, Self
@@ -20,6 +19,17 @@ from tuning.metrics import Direction
 from tuning.storage import Remote
 from tuning.store._backend import open_storage
 from tuning.store._lock import is_driven
+from tuning.store._reading import (
+    BEST,
+    DETAILS,
+    RESULT,
+    TEST,
+    TEST_DETAILS,
+    WHOLE_GPU,
+    best_of,
+    best_so_far,
+    read_trial,
+)
 from tuning.store._record import Details, Metrics, Placement, Result, Run, Status, TrialRecord, trial_id
 
 _STATES = {
@@ -28,10 +38,7 @@ _STATES = {
     Status.FAILED: TrialState.FAIL,
     Status.DIVERGED: TrialState.FAIL,
 }
-_TEST, _TEST_DETAILS = "test", "test_details"
-_DETAILS = "details"
 _RUNS = "runs"
-_WHOLE_GPU = "whole_gpu"
 _NOTHING: Details = MappingProxyType({})
 
 
@@ -149,7 +156,7 @@ class Store:
 
     def set_whole_gpu(self, model: str, number: int) -> None:
         """Record that a trial is to have a GPU of its own from its next start on."""
-        self._storage.set_trial_user_attr(self._trial(model, number), _WHOLE_GPU, True)
+        self._storage.set_trial_user_attr(self._trial(model, number), WHOLE_GPU, True)
 
     def set_placement(self, model: str, number: int, placement: Placement) -> None:
         """Record where a trial runs."""
@@ -183,17 +190,34 @@ class Store:
         }
         self._storage.set_trial_user_attr(self._trial(model, number), "checkpoint", state)
 
-    def report(self, model: str, number: int, iteration: int, value: float) -> float:
+    def report(
+        self, model: str, number: int, iteration: int, value: float, best_value: float | None = None
+    ) -> float:
         """Record a validation score; an iteration that is recorded already keeps its first score.
 
+        Args:
+            model: family.
+            number: number within the family.
+            iteration: 1..R.
+            value: score of the state at the end of the iteration.
+            best_value: score of the best state so far, which may lie between two iterations; None: of
+                those that were reported.
+
         Returns:
-            the score that the record holds.
+            the best score until this iteration, as the record holds it; `value` where none is finite.
         """
         trial = self._trial(model, number)
-        known = self._storage.get_trial(trial).intermediate_values
-        if iteration not in known:
-            self._storage.set_trial_intermediate_value(trial, iteration, value)
-        return known.get(iteration, value)
+        known = self._storage.get_trial(trial)
+        if iteration in known.intermediate_values:
+            return best_so_far(known, self.direction)[iteration]
+
+        so_far = self._best([*best_so_far(known, self.direction).values(), value])
+        best = self._best([value if best_value is None else best_value, so_far])
+        if best != so_far:
+            # First, and on its own only here: mostly it follows from the scores.
+            self._storage.set_trial_user_attr(trial, f"{BEST}/{iteration}", best)
+        self._storage.set_trial_intermediate_value(trial, iteration, value)
+        return value if best is None else best
 
     def finish(
         self,
@@ -216,17 +240,17 @@ class Store:
         """
         trial = self._trial(model, number)
         ending = {**asdict(result), "checkpoint": checkpoint, "train_seconds": train_seconds}
-        details = ending.pop(_DETAILS)
+        details = ending.pop(DETAILS)
         if details:
             # On their own and first: they may be large, and mean nothing before there is a result.
-            self._storage.set_trial_user_attr(trial, _DETAILS, details)
-        self._storage.set_trial_user_attr(trial, "result", ending)
+            self._storage.set_trial_user_attr(trial, DETAILS, details)
+        self._storage.set_trial_user_attr(trial, RESULT, ending)
         self._close(trial, result.status, result.value)
 
     def finish_half_written(self) -> None:
         """Close trials whose result was recorded but whose state was not, because a kill came between."""
         for _, trial in self._half_written():
-            result = trial.user_attrs["result"]
+            result = trial.user_attrs[RESULT]
             self._close(trial._trial_id, Status(result["status"]), result["value"])
 
     def half_written(self) -> tuple[str, ...]:
@@ -236,7 +260,7 @@ class Store:
     def _half_written(self) -> Iterator[tuple[str, FrozenTrial]]:
         for model in self.families():
             for trial in self.frozen_trials(model):
-                if "result" in trial.user_attrs and not trial.state.is_finished():
+                if RESULT in trial.user_attrs and not trial.state.is_finished():
                     yield model, trial
 
     def set_test(
@@ -249,10 +273,12 @@ class Store:
         """
         study = self._study(model)
         if details:
-            entry = {"checkpoint": checkpoint, _DETAILS: dict(details)}
-            self._storage.set_study_user_attr(study, f"{_TEST_DETAILS}/{number}", entry)
-        tests = {**self._family(model).get(_TEST, {}), str(number): _test(metrics, checkpoint)}
-        self._storage.set_study_user_attr(study, _TEST, tests)
+            entry = {"checkpoint": checkpoint, DETAILS: dict(details)}
+            self._storage.set_study_user_attr(study, f"{TEST_DETAILS}/{number}", entry)
+        tested = {"checkpoint": checkpoint, "metrics": dict(metrics)}
+        self._storage.set_study_user_attr(
+            study, TEST, {**self._family(model).get(TEST, {}), str(number): tested}
+        )
 
     def runs(self) -> tuple[Run, ...]:
         """The study's runs so far, the first one first."""
@@ -309,71 +335,7 @@ class Store:
         return [self._read(model, trial, driven, family) for trial in numbered]
 
     def _read(self, model: str, trial: FrozenTrial, driven: bool, family: Mapping[str, Any]) -> TrialRecord:
-        result = trial.user_attrs.get("result", {})
-        latest = trial.user_attrs.get("checkpoint", {})
-        status = _status(trial, driven)
-        checkpoint = result.get("checkpoint") or latest.get("path")
-        interrupted = status is Status.INTERRUPTED
-        so_far = latest.get("value") if interrupted else self._best(trial.intermediate_values)
-        test, test_details = _read_test(family, trial.number, checkpoint)
-        details = {"valid": trial.user_attrs.get(_DETAILS) if result else None, "test": test_details}
-        return TrialRecord(
-            model=model,
-            number=trial.number,
-            status=status,
-            params=trial.user_attrs.get("params", {}),
-            values=dict(sorted(trial.intermediate_values.items())),
-            value=result.get("value", so_far),
-            checkpoint=checkpoint,
-            placement=_placement(trial.user_attrs.get("placement")),
-            train_seconds=result.get("train_seconds") or latest.get("train_seconds", 0.0),
-            started_at=_with_zone(trial.datetime_start),
-            ended_at=_with_zone(trial.datetime_complete),
-            best_iteration=result.get("best_iteration", latest.get("best_iteration")),
-            train=result.get("train", {}),
-            valid=result.get("valid", {}),
-            test=test,
-            error=result.get("error"),
-            attempts=trial.user_attrs.get("attempts", 1),
-            details={part: each for part, each in details.items() if each},
-            whole_gpu=trial.user_attrs.get(_WHOLE_GPU, False),
-        )
+        return read_trial(model, trial, self.direction, family, driven=driven)
 
-    def _best(self, values: Mapping[int, float]) -> float | None:
-        finite = [value for value in values.values() if math.isfinite(value)]
-        if not finite:
-            return None
-        return min(finite) if self.direction is Direction.MINIMIZE else max(finite)
-
-
-def _test(metrics: Metrics, checkpoint: str) -> dict[str, Any]:
-    return {"checkpoint": checkpoint, "metrics": dict(metrics)}
-
-
-def _read_test(family: Mapping[str, Any], number: int, checkpoint: str | None) -> tuple[Metrics, Details]:
-    """Metrics and details of a trial on the test rows, where they are of its present checkpoint."""
-    metrics = family.get(_TEST, {}).get(str(number), {})
-    details = family.get(f"{_TEST_DETAILS}/{number}", {})
-    return (
-        metrics.get("metrics", {}) if metrics.get("checkpoint") == checkpoint else {},
-        details.get(_DETAILS, {}) if details.get("checkpoint") == checkpoint else {},
-    )
-
-
-def _status(trial: FrozenTrial, driven: bool) -> Status:
-    if not trial.state.is_finished():
-        return Status.RUNNING if driven else Status.INTERRUPTED
-    if "result" in trial.user_attrs:
-        return Status(trial.user_attrs["result"]["status"])
-    return {TrialState.COMPLETE: Status.COMPLETED, TrialState.PRUNED: Status.PRUNED}.get(
-        trial.state, Status.FAILED
-    )
-
-
-def _with_zone(moment: datetime | None) -> datetime | None:
-    """Optuna's times are local and do not say so."""
-    return None if moment is None else moment.astimezone()
-
-
-def _placement(raw: Mapping[str, Any] | None) -> Placement:
-    return Placement() if raw is None else Placement(raw["node"], raw["device"], tuple(raw["gpus"]))
+    def _best(self, values: Sequence[float | None]) -> float | None:
+        return best_of([value for value in values if value is not None], self.direction)

@@ -14,7 +14,16 @@ import pandas as pd
 
 from tuning.config import StudyConfig, validate_config
 from tuning.config.url import expand_variables
-from tuning.data import FinalRows, Fold, PreparedData, fingerprint, prepare, prepare_final, read_frame
+from tuning.data import (
+    FinalRows,
+    Fold,
+    PreparedData,
+    SplitMethod,
+    fingerprint,
+    prepare,
+    prepare_final,
+    read_frame,
+)
 from tuning.errors import DataError, InputError
 from tuning.families import Family, resolve_families
 from tuning.metrics import Direction
@@ -50,6 +59,18 @@ class StudyHeader:
     data_sha256: str
     families: tuple[Family, ...]
     created_at: str
+
+    def first_fold(self, count: int) -> int:
+        """Return the number of the first fold whose model predicts: 0, or the last fold's of folds by time.
+
+        The models of rows in any order are equals, and their mean predicts. Of folds by time each is trained
+        on a longer past than the one before, so that the last one alone knows the most recent rows.
+
+        Args:
+            count: number of folds.
+        """
+        by_time = self.task is Task.FORECASTING or self.config.split.method is SplitMethod.TIME
+        return count - 1 if by_time else 0
 
     def open_store(self, folder: StudyFolder) -> Store:
         """The study's record.

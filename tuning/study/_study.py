@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
 import pandas as pd
 
 from tuning.config import set_entry, validate_config
+from tuning.data import Rows, SplitMethod, column_name, keepable, table_to_keep
 from tuning.errors import ConfigError, DataError, InputError, RecordError
-from tuning.leaderboard import Leaderboard, choose_trial
+from tuning.leaderboard import Leaderboard
 from tuning.progress import make_view
 from tuning.session import StudyFolder
 from tuning.storage import Place, cache_folder, open_place, without_secrets
 from tuning.study._audit import Finding, audit
-from tuning.study._bundle import load_predictor
 from tuning.study._conclude import read_leaderboard
-from tuning.study._device import check_device
+from tuning.study._predict import open_predictor
 from tuning.study._run import Outcome, run_study
 from tuning.study._setup import PreparedStudy, read_header, refuse_existing, set_up, take_up
 
@@ -57,8 +57,9 @@ class Study:
 
     Args:
         name: name of the study and of its folder.
-        data: path of a table, or a DataFrame (kept as Parquet beside the study folder).
-        target: column to predict.
+        data: path of a table; or a DataFrame, a dict of columns or a list of dicts (kept as Parquet beside
+            the study folder; an index with a name becomes a column).
+        target: column to predict; a label of a DataFrame as it is or as text.
         models: family names, paths of model files, or "all".
         metric: what is searched on; None: the task's default.
         storage: folder of the study folders, or the URI of their place in an object store.
@@ -72,15 +73,15 @@ class Study:
         self,
         name: str,
         *,
-        data: str | Path | pd.DataFrame,
-        target: str,
+        data: Rows,
+        target: Hashable,
         models: str | Sequence[str] = "all",
         metric: str | None = None,
         storage: Place = "studies",
         quiet: bool = False,
         **settings: Any,
     ) -> None:
-        self._frame = data if isinstance(data, pd.DataFrame) else None
+        self._frame = table_to_keep(data)
         path = str(data) if self._frame is None else str(_beside(storage) / f"{name}.parquet")
         raw: dict[str, Any] = {"name": name, "models": models, "metric": metric, "data": {"path": path}}
         _place(raw, {"target": target, "storage": str(storage), **settings})
@@ -145,12 +146,21 @@ class Study:
             return set_up(self._config)
         refuse_existing(StudyFolder(self._storage, self.name))
         path = Path(self._config.data.path)
-        _write_frame(self._frame, path)
+        _write_frame(self._with_index(self._frame), path)
         try:
             return set_up(self._config)
         except InputError:
             path.unlink()
             raise
+
+    def _with_index(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """The frame as a file can hold it, with its index among the columns; what became of it is said."""
+        split = self._config.split
+        column = split.column if split.method is SplitMethod.TIME else None
+        kept, notes = keepable(frame, (*self._config.data.time, *([column] if column else ())))
+        for note in notes:
+            logger.warning("Study.data: %s", note)
+        return kept
 
     def _tell(self, outcome: Outcome) -> None:
         """What the command line prints beside the leaderboard."""
@@ -178,25 +188,29 @@ class Study:
             raise RecordError(f"No trial of {self.name} has a score yet.")
         return frame.iloc[0]
 
-    def predict(
-        self, data: pd.DataFrame | None = None, model: str = "best", *, device: str = "cpu"
-    ) -> pd.DataFrame:
-        """Predictions for new rows, or the forecast that follows them.
+    def predict(self, data: Rows | None = None, model: str = "best", *, device: str = "cpu") -> pd.DataFrame:
+        """Predict new rows, or the forecast that follows them.
 
         Args:
-            data: rows with the columns that the study was trained on. Of series, their latest part, and
-                what is known of the time to come; None: forecast from the end of the study's own data.
-            model: `best`, a family (its best trial) or a trial's id.
+            data: rows with the columns that the study was trained on: a DataFrame, a Series (one row, or the
+                one column), a dict (one row, or columns), a list of dicts, or the path of a file. Columns may
+                stand in its index. Of series, their latest part, and what is known of the time to come; None:
+                forecast from the end of the study's own data.
+            model: `best`, a family (its best trial), a trial's id, or `refit` (the final fit).
             device: `cpu` or `cuda`.
 
+        Returns:
+            A row for each of `data`, at its index, so that `data["p"] = study.predict(data)["prediction"]`
+            is right: `prediction`, and for classes the probability of each. Of series a row for each step
+            that is forecast, at the index of its row in `data` where there is one, and an empty prediction
+            for rows that no forecast reaches.
+
         Raises:
-            InputError: there is no such trial or device, or a column is missing.
+            InputError: there is no such trial or device, a column is missing, or `data` is something else.
         """
-        check_device(device)
         header, folder = read_header(self._storage, self.name)
-        with header.open_store(folder) as store:
-            record = store.trial(*choose_trial(read_leaderboard(header, store), model))
-        return load_predictor(header, folder, record, device=device).predict(data)
+        _, predictor = open_predictor(header, folder, model, device=device)
+        return predictor.predict(data)
 
     def audit(self) -> tuple[Finding, ...]:
         """Disagreements between the record and the study folder; empty when all is well."""
@@ -217,8 +231,8 @@ def _beside(storage: Place) -> Path:
 
 def _place(raw: dict[str, Any], settings: Mapping[str, Any]) -> None:
     """Put settings where the configuration has them; a section is merged into what is there."""
-    for name, value in settings.items():
-        key = _PLACES.get(name, name)
+    for name, given in settings.items():
+        key, value = _PLACES.get(name, name), _as_text(name, given)
         if isinstance(value, Mapping):
             for entry, inner in value.items():
                 set_entry(raw, (key, entry), inner)
@@ -226,17 +240,25 @@ def _place(raw: dict[str, Any], settings: Mapping[str, Any]) -> None:
             set_entry(raw, key, value)
 
 
+def _as_text(setting: str, value: Any) -> Any:
+    """The labels of columns that a setting names as the names that a file has; another setting as it is."""
+    if value is None or setting not in ("target", "time", "series"):
+        return value
+    if setting != "target" and isinstance(value, list | tuple):
+        return [column_name(label) for label in value]
+    return column_name(value)
+
+
 def _write_frame(frame: pd.DataFrame, path: Path) -> None:
     """Write a DataFrame where a resume finds it again.
 
     Raises:
-        DataError: it has no rows, a column of mixed types, or no place to be written to.
+        DataError: it has a column of mixed types.
+        ConfigError: it has no place to be written to.
     """
-    if frame.empty:
-        raise DataError("Study.data: the DataFrame has no rows.")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        frame.rename(columns=str).to_parquet(path, index=False)
+        frame.to_parquet(path, index=False)
     except (ValueError, TypeError, NotImplementedError) as error:  # pyarrow's derive from these
         path.unlink(missing_ok=True)
         reason = "; ".join(str(part) for part in error.args)

@@ -92,6 +92,8 @@ class TrialLoop:
         self._progress = Progress()
         self._models: list[Model[Any]] = []
         self._checkpoint: Path | None = None
+        self._counted_s = 0.0
+        self._is_out_of_time = False
 
     def step(self) -> Report:
         """Train and evaluate one iteration.
@@ -108,21 +110,26 @@ class TrialLoop:
             return self._interrupt()
         if self._is_done():
             return self._end(Status.COMPLETED)
-        if self._is_over_time():
+        if self._is_out_of_time:
             limit_s = self._spec.time_limit_s
-            return self._end(Status.FAILED, f"The trial took longer than its limit of {limit_s:g} s.")
+            return self._end(Status.COMPLETED, note=f"ended by its time limit of {limit_s:g} s")
         return self._report(self._save_if_due())
 
     @contextmanager
     def _counted_time(self) -> Iterator[None]:
         """Build or restore the models when there are none yet, and add the block's time to the trial's."""
-        started_s = time.perf_counter()
+        self._counted_s = time.perf_counter()
         try:
             if not self._models:
                 self._start()
             yield
         finally:
-            self._progress.train_seconds += time.perf_counter() - started_s
+            self._count_time()
+
+    def _count_time(self) -> None:
+        now_s = time.perf_counter()
+        self._progress.train_seconds += now_s - self._counted_s
+        self._counted_s = now_s
 
     def _start(self) -> None:
         self._folder.joinpath(CHECKPOINTS).mkdir(parents=True, exist_ok=True)
@@ -152,7 +159,7 @@ class TrialLoop:
         """Go on from a checkpoint; one that this process has just written need not be fetched."""
         self._models = self._build()
         with nullcontext(folder) if is_own else self._mirror.reading(folder) as place:
-            self._progress = read_checkpoint(place, self._models)
+            self._progress = read_checkpoint(place, self._models, to_go_on=True)
         self._checkpoint = folder
 
     @property
@@ -160,14 +167,18 @@ class TrialLoop:
         return self._models[0].total_units
 
     def _train_iteration(self) -> bool:
-        """Train up to the next iteration's share of the budget; True when asked to stop on the way."""
+        """Train up to the next iteration's share of the budget; True when asked to stop on the way.
+
+        The end of the trial's time cuts the iteration short: it counts as done.
+        """
         progress = self._progress
         share = (progress.iteration + 1) / self._spec.max_iterations
         goal = min(math.ceil(share * self._total_units - 1e-9), self._total_units)
-        while progress.units_done < goal and not self._is_out_of_patience():
+        while progress.units_done < goal and not (self._is_out_of_patience() or self._is_out_of_time):
             if self._peers.agree(self._should_stop()):
                 return True
             self._train_unit()
+            self._check_time()
         progress.iteration += 1
         if progress.units_done >= self._total_units:
             progress.iteration = self._spec.max_iterations
@@ -216,9 +227,12 @@ class TrialLoop:
     def _is_done(self) -> bool:
         return self._progress.units_done >= self._total_units or self._is_out_of_patience()
 
-    def _is_over_time(self) -> bool:
+    def _check_time(self) -> None:
+        """Look whether the trial's time is up, after a unit: there is a state to end with."""
         limit_s = self._spec.time_limit_s
-        return limit_s is not None and self._peers.agree(self._progress.train_seconds > limit_s)
+        if limit_s is not None:
+            self._count_time()
+            self._is_out_of_time = self._peers.agree(self._progress.train_seconds > limit_s)
 
     @property
     def train_seconds(self) -> float:
@@ -232,13 +246,14 @@ class TrialLoop:
         if not self._model_class.continues_exactly:
             # A trial that is resumed here goes through a load; so must one that is not, to be its equal.
             self._restore(path, is_own=self._peers.writes)
+            self._peers.wait()  # What a trial that is pruned here does not need any more, the driver deletes.
         return self._relative(path)
 
     def _save(self) -> Path:
         name = f"iteration-{self._progress.iteration:04d}-unit-{self._progress.units_done:06d}"
         if self._checkpoint is not None and self._checkpoint.name == name:
             return self._checkpoint  # Nothing was trained since, and the record may name it already.
-        path = self._write(f"{CHECKPOINTS}/{name}")
+        path = self._write(f"{CHECKPOINTS}/{name}", to_go_on=True)
         if self._peers.writes:
             # The previous one stays: the driver has recorded that one, and this one not yet.
             keep = [path, *([self._checkpoint] if self._checkpoint else [])]
@@ -247,10 +262,11 @@ class TrialLoop:
         self._checkpoint = path
         return path
 
-    def _write(self, name: str) -> Path:
+    def _write(self, name: str, *, to_go_on: bool) -> Path:
         """Write a checkpoint, or have a peer write it; it is there when this returns."""
         if self._peers.writes:
-            self._mirror.push(write_checkpoint(self._folder, name, self._models, self._progress))
+            written = write_checkpoint(self._folder, name, self._models, self._progress, to_go_on=to_go_on)
+            self._mirror.push(written)
         self._peers.wait()
         return self._folder / name
 
@@ -258,18 +274,19 @@ class TrialLoop:
         checkpoint = self._relative(self._save()) if self._progress.units_done else None
         return self._report(checkpoint, value_known=False, interrupted=True)
 
-    def _end(self, status: Status, error: str | None = None) -> Report:
+    def _end(self, status: Status, error: str | None = None, note: str | None = None) -> Report:
         progress = self._progress
         if progress.best_value is None:
             return self._report(None, value_known=False, result=Result(status, error=error))
         for model in self._models:
             model.restore_best()
-        path = self._write(BEST)
-        result = self._score(status, error)
+        path = self._write(BEST, to_go_on=False)
+        result = self._score(status, error, note)
+        self._count_time()  # what a trial costs at its end is its own as well
         known = status is Status.COMPLETED
         return self._report(self._relative(path), value_known=known, result=result)
 
-    def _score(self, status: Status, error: str | None) -> Result:
+    def _score(self, status: Status, error: str | None, note: str | None) -> Result:
         """The best state, which the models hold now, on all of the trial's rows."""
         predictions = predict_valid(self._models, self._folds)
         if self._peers.writes:
@@ -284,6 +301,7 @@ class TrialLoop:
             valid=valid.metrics,
             error=error,
             details=valid.details,
+            note=note,
         )
 
     def _report(

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tuning.data._dense import DenseEncoder, is_one_hot
+from tuning.data._offers import setting
 from tuning.data._prepared import Fold
 from tuning.data._target import fit_target_transform
 from tuning.data.config import TargetConfig
@@ -15,6 +16,7 @@ from tuning.data.series._calendar import calendar_fields, circle_names
 from tuning.data.series._cut import FoldSpans, Span
 from tuning.data.series._features import FeaturePlan
 from tuning.data.series._history import CovariateRole, History
+from tuning.data.series._kept import ended_before
 from tuning.data.series._origins import Origins, origins_within
 from tuning.data.series._panel import CovariateScale, PanelRecipe
 from tuning.data.series._read_series import SeriesReading
@@ -117,6 +119,7 @@ def _fit_transform(
     dense = DenseEncoder.fit(numeric.astype(np.float64), schema.cardinalities, settings.seed)
     z = standardised_targets(windows, reading.history)
     std = float(z.std())
+    kept = kept_history(reading.history, plan, settings.horizon)
     transform = SeriesTransform(
         columns=reading.spec,
         recipe=recipe,
@@ -128,7 +131,8 @@ def _fit_transform(
             dense_width=dense.width,
             target=TargetTransform(mean=float(z.mean()), std=std if std > 0 else 1.0),
         ),
-        history=kept_history(reading.history, plan, settings.horizon),
+        history=kept,
+        ended=ended_before(reading.history, kept),
     )
     table = transform.encoded(windows, numeric)
     return transform, replace(table, target=z, weight=loss_weights(windows, settings.metric))
@@ -164,12 +168,16 @@ def _window_transform(history: History, spans: FoldSpans, settings: FitSettings)
         fitted = fit_target_transform(training[np.isfinite(training)], config, settings.metric)
     lowest = float(np.nanmin(y))
     if fitted.clip_min is not None and lowest < fitted.clip_min:
-        way_out = "set target.transform=none" if config.clip_min is None else "lower target.clip_min"
+        no_scale, lower = setting("target.transform", "none"), setting("target.clip_min", f"{lowest:g}")
+        way_out = f"give {no_scale if config.clip_min is None else lower}"
         raise DataError(
             f"Forecasts would be at least {fitted.clip_min:g}, but a target is {lowest:g}: {way_out}."
         )
     if fitted.log1p and lowest <= -1:
-        raise DataError(f"target.transform=log1p needs targets above -1, the lowest is {lowest:g}: use none.")
+        raise DataError(
+            f"target.transform=log1p needs targets above -1, the lowest is {lowest:g}: give "
+            f"{setting('target.transform', 'none')}."
+        )
     return TargetTransform(log1p=fitted.log1p, clip_min=fitted.clip_min)
 
 

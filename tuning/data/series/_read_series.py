@@ -11,10 +11,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from tuning.data import _values
-from tuning.data._names import check_column, check_trained_on
+from tuning.data._names import check_column
 from tuning.data.config import ColumnRole, DataConfig
 from tuning.data.series._covariates import CovariateColumn, decide_covariates
-from tuning.data.series._frequency import IntArray, Stamps
+from tuning.data.series._frequency import IntArray, Stamps, is_of_days
 from tuning.data.series._grid import Grid, apply_grid, fit_grid, regularity, spans
 from tuning.data.series._history import Covariate, CovariateRole, History
 from tuning.data.series._rows import (
@@ -26,7 +26,8 @@ from tuning.data.series._rows import (
     refuse_unlearnable,
     series_of,
 )
-from tuning.data.series._times import TimeColumn, decide_times, read_times, unreadable
+from tuning.data.series._times import TimeColumn, decide_times, read_times, unreadable, with_local_days
+from tuning.data.series._to_come import with_all_columns
 from tuning.errors import DataError
 
 _LOGGER = logging.getLogger(__name__)
@@ -76,9 +77,27 @@ class SeriesColumns:
             covariates=tuple(CovariateColumn.from_json(column) for column in value["covariates"]),
         )
 
+    def needed(self, *, has_targets: bool) -> tuple[str, ...]:
+        """Names of the columns that a table to forecast from must have.
+
+        Where targets are given, so is all that is known up to them. Rows without a target are the time to
+        come, of which only what is known in advance can be given; what does not change over time is kept.
+
+        Args:
+            has_targets: whether a target is given in the table.
+        """
+        roles = {CovariateRole.KNOWN, *({CovariateRole.PAST} if has_targets else ())}
+        times = (column.name for column in self.time)
+        covariates = (column.name for column in self.covariates if column.role in roles)
+        return (*times, *self.series, *covariates)
+
+    def of(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Leave out columns that are not read: rows that differ in them alone are one observation."""
+        return frame[[name for name in self.names if name in frame.columns]]
+
     @property
-    def needed(self) -> tuple[str, ...]:
-        """Names of the columns that a file must have."""
+    def names(self) -> tuple[str, ...]:
+        """Names of all columns that are read."""
         times = (column.name for column in self.time)
         return (*times, *self.series, self.target, *(column.name for column in self.covariates))
 
@@ -114,8 +133,11 @@ def read_history(
             time, times off the regular steps, a target that is not a number or never changes.
     """
     _check_columns(frame, data)
+    frame, zone_note = with_local_days(frame, data.time)
     rough, _ = series_of(frame, data.series)
-    columns, stamps, time_notes = decide_times(frame, data.time, lambda times: regularity(times, rough))
+    columns, stamps, time_notes = decide_times(
+        frame, data.time, lambda times: regularity(times, rough), data.day_first
+    )
     decimal_comma = _values.uses_decimal_comma(frame[data.target][~np.isnat(stamps)])
     spec = SeriesColumns(columns, data.series, data.target, decimal_comma, "", ())
     rows = _read_rows(frame, spec, stamps)
@@ -125,23 +147,34 @@ def read_history(
     covariates, covariate_notes = _decide_covariates(frame, data, rows, fit_before)
     spec = SeriesColumns(columns, data.series, data.target, decimal_comma, grid.frequency, covariates)
     history = _history(frame, spec, rows, grid, fit_before)
-    notes = [*time_notes, *rows.notes, dropped_note, grid.note, *_missing_notes(rows, grid), *covariate_notes]
-    return SeriesReading(history, spec, tuple(note for note in notes if note))
+    notes = [zone_note, *time_notes, *rows.notes, dropped_note, grid.note, *_missing_notes(rows, grid)]
+    return SeriesReading(history, spec, tuple(note for note in (*notes, *covariate_notes) if note))
 
 
-def read_like(frame: pd.DataFrame, spec: SeriesColumns) -> History:
+def read_like(frame: pd.DataFrame, spec: SeriesColumns, *, tell: bool = True) -> History:
     """Read a table as the one that a model was trained on; not changed.
 
-    Rows whose target is missing are kept: those after the last known value are the time to forecast.
-    Levels of a category that were not seen in training are 0 in all its covariates.
+    Rows whose target is missing are kept: those after the last known value are the time to forecast. Without
+    a column of targets all rows are. Levels of a category that were not seen in training are 0 in all its
+    covariates.
+
+    Args:
+        frame: as `as_frame` gave it.
+        spec: how the training data were read.
+        tell: log what was left out or is missing.
 
     Raises:
         DataError: a column is missing, the times have another frequency, or rows are no series.
     """
-    check_trained_on(frame, spec.needed)
+    frame = with_all_columns(frame, spec)
+    if is_of_days(spec.frequency):
+        frame, _ = with_local_days(frame, [column.name for column in spec.time])
     rows = _read_rows(frame, spec, read_times(frame, spec.time))
     grid = apply_grid(rows.stamps, rows.series, rows.positions, spec.frequency)
-    for note in (*rows.notes, grid.note, *_missing_notes(rows, grid)):
+    footer, *others = rows.notes
+    if tell and footer:
+        _LOGGER.warning(footer)
+    for note in (*others, grid.note, *_missing_notes(rows, grid)) if tell else ():
         _LOGGER.info(note)
     return _history(frame, spec, rows, grid)
 
@@ -191,7 +224,8 @@ def _read_rows(frame: pd.DataFrame, spec: SeriesColumns, stamps: Stamps) -> _Row
     series, labels = series_of(table, spec.series)
     refuse_missing_series(series, spec.series, frame, positions)
     target = read_target(frame[spec.target], spec.decimal_comma, positions)
-    keep = keep_once(table.set_axis(positions), stamps, series, labels, (names, spec.series))
+    is_new = bool(spec.frequency)
+    keep = keep_once(table.set_axis(positions), stamps, series, labels, (names, spec.series), is_new=is_new)
     kept = np.flatnonzero(keep)
     notes = (_footer_note(footer, len(positions)), _copies_note(len(keep) - len(kept)))
     order = kept[np.lexsort((stamps[kept], series[kept]))]
