@@ -13,6 +13,7 @@ import pandas as pd
 from tuning.data import _split
 from tuning.data._names import check_column
 from tuning.data._prepared import FinalRows, Fold, PreparedData
+from tuning.data._roles import GivenForms
 from tuning.data._split import Parts
 from tuning.data._target import (
     Target,
@@ -64,7 +65,7 @@ def prepare(
         return prepare_series(frame, data, target, split, metric_name, seed, splits=splits)
     frame, positions, work, notes = _begin(frame, data, target, split, metric_name, seed)
     goal, metric, roles = work.target, work.metric, work.roles
-    key = _key_column(frame, split, roles)
+    key = _key_column(frame, split, roles, data.day_first)
     method = _split.resolve_method(split, goal, ColumnRole.GROUP in roles.values())
     dealt = (
         _split.make_splits(split, method, goal, key, seed)
@@ -180,6 +181,7 @@ def _fold(work: _Work, parts: Parts) -> tuple[Fold, TableTransform, Sequence[str
         classes=work.target.classes,
         seed=work.seed,
         sequence_layout=work.data.sequence_layout,
+        forms=GivenForms(work.data.decimal_comma, work.data.day_first),
     )
     transform, notes = fit_transform(work.features.iloc[parts.train], settings)
     tables = [_table(work, transform, rows) for rows in (parts.train, parts.valid, parts.test)]
@@ -246,9 +248,11 @@ def _given_roles(data: DataConfig, split: SplitConfig) -> dict[str, ColumnRole]:
 
 
 def _key_column(
-    frame: pd.DataFrame, split: SplitConfig, roles: dict[str, ColumnRole]
+    frame: pd.DataFrame, split: SplitConfig, roles: dict[str, ColumnRole], day_first: bool | None = None
 ) -> pd.Series[Any] | None:
-    """The column that rows are dealt by, where there is one."""
+    """The column that rows are dealt by, where there is one; as times where it is one of dates."""
     groups = [name for name, role in roles.items() if role is ColumnRole.GROUP]
     name = split.column or (groups[0] if groups else None)
-    return None if name is None else frame[name]
+    if name is None:
+        return None
+    return _split.as_times(frame[name], day_first) if split.method is SplitMethod.TIME else frame[name]

@@ -72,7 +72,7 @@ def read_target(column: pd.Series[Any], kind: TaskKind | None) -> Target:
 def _infer_kind(column: pd.Series[Any]) -> tuple[TaskKind, str]:
     if types.is_bool_dtype(column.dtype):
         return TaskKind.CLASSIFICATION, "holds true and false"
-    numbers = _values.as_numbers(column, _values.uses_decimal_comma(column))
+    numbers = _values.learnt_numbers(column)
     if not np.isfinite(numbers).all():
         return TaskKind.CLASSIFICATION, "holds labels"
     levels = len(np.unique(numbers))
@@ -84,7 +84,7 @@ def _infer_kind(column: pd.Series[Any]) -> tuple[TaskKind, str]:
 
 
 def _read_numbers(column: pd.Series[Any]) -> npt.NDArray[np.float64]:
-    values = _values.as_numbers(column, _values.uses_decimal_comma(column))
+    values = _values.learnt_numbers(column)
     bad = ~np.isfinite(values)
     if bad.any():
         raise DataError(
