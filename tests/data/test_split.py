@@ -239,7 +239,7 @@ def test_rare_class(folds: int) -> None:
     frame = table()
     frame["c"] = frame["c"].astype(object)
     frame.loc[0, "c"] = "once"
-    with pytest.raises(DataError, match="Class 'once' has 1 rows, but a stratified split in"):
+    with pytest.raises(DataError, match="Class 'once' has 1 row, but a stratified split in"):
         deal(frame, target="c", folds=folds)
 
 

@@ -17,6 +17,7 @@ from tuning.data._dates import DateGuess, infer_dates
 from tuning.data._numbers import NumberGuess, infer_numbers
 from tuning.data._offers import setting
 from tuning.data._sequences import StepFormat, read_array, step_format
+from tuning.data._text import analyzer_of, words_per_value
 from tuning.data.config import ColumnRole, SequenceLayout
 from tuning.errors import DataError
 
@@ -186,7 +187,7 @@ def _given(column: pd.Series[Any], role: ColumnRole, forms: GivenForms) -> Decis
     if role is ColumnRole.DATETIME:
         return _given_dates(column, spec, forms)
     if role is ColumnRole.TEXT:
-        return Decision(replace(spec, analyzer=_analyzer(column)))
+        return Decision(replace(spec, analyzer=analyzer_of(_values.as_labels(column).dropna())))
     if role is ColumnRole.EMBEDDING:
         return Decision(_given_embedding(column, spec))
     return Decision(spec)
@@ -235,7 +236,7 @@ def _given_sequence(column: pd.Series[Any], layout: SequenceLayout) -> ColumnSpe
             f"Column {spec.name!r} has the role sequence, but its values are no lists of numbers, nor lists "
             f"of lists with one number of channels in all rows (data.sequence_layout is {layout})."
         )
-    return replace(spec, analyzer=_analyzer(column))
+    return replace(spec, analyzer=analyzer_of(_values.as_labels(column).dropna()))
 
 
 def _of_steps(spec: ColumnSpec, form: StepFormat) -> ColumnSpec:
@@ -378,31 +379,25 @@ def _inferred_from_labels(spec: ColumnSpec, labels: pd.Series[Any]) -> Decision:
     """Category, text or identifier, by how often values repeat and how many words they have."""
     levels = int(labels.nunique())
     distinct = levels / len(labels)
-    words = _words_per_value(labels)
+    words = words_per_value(labels)
     if {label.casefold() for label in labels.unique()[:9]} <= _SPLIT_LABELS and levels > 1:
         hint = f"use it by {setting('split.method', 'column')} {setting('split.column', spec.name)}"
         return _dropped(spec.name, f"dropped, it holds labels of a split ({hint})")
     if levels <= _FEW_LEVELS:
         return Decision(spec)
     if (distinct > 0.5 and words >= 2) or (distinct > 0.2 and words >= 3):
-        return Decision(replace(spec, role=ColumnRole.TEXT), "read as text, by TF-IDF")
+        text = replace(spec, role=ColumnRole.TEXT, analyzer=analyzer_of(labels))
+        return Decision(text, "read as text, by TF-IDF")
     if distinct >= SHARE_THAT_PARSES:
         return _dropped(spec.name, _AS_IDENTIFIER)
     return Decision(spec)
-
-
-def _words_per_value(labels: pd.Series[Any]) -> float:
-    return float(labels.astype("str").str.count(r"\S+").mean())
-
-
-def _analyzer(column: pd.Series[Any]) -> str:
-    """Words for sentences; letters within words for names, addresses and codes."""
-    return "word" if _words_per_value(_values.as_labels(column).dropna()) >= 2 else "char_wb"
 
 
 def _rescue(decision: Decision, column: pd.Series[Any]) -> Decision:
     """An identifier is read letter by letter where there is nothing else to learn from."""
     if decision.remark != _AS_IDENTIFIER:
         return decision
-    spec = replace(decision.spec, role=ColumnRole.SEQUENCE, analyzer=_analyzer(column))
+    spec = replace(
+        decision.spec, role=ColumnRole.SEQUENCE, analyzer=analyzer_of(_values.as_labels(column).dropna())
+    )
     return Decision(spec, "read as a sequence of characters, as there is no other column")

@@ -105,6 +105,8 @@ class DataConfig(_Section):
         day_first: dates in text are written day before month, as 31/01/2024; None: told by the values of
             each column.
         drop_missing_target: leave out rows without a target instead of refusing them.
+        min_class_rows: of classification: leave out the rows of classes that have fewer rows, or none to
+            train on, instead of refusing them.
         time: of forecasting: the column of the time stamps, or several that make them up (date and hour;
             year, month and day).
         series: of forecasting: the columns that tell one series from another; none: it is one series.
@@ -126,6 +128,7 @@ class DataConfig(_Section):
     decimal_comma: bool | None = None
     day_first: bool | None = None
     drop_missing_target: bool = False
+    min_class_rows: int | None = Field(default=None, ge=1)
     time: Names = ()
     series: Names = ()
     horizon: int | None = Field(default=None, ge=1)
