@@ -112,12 +112,14 @@ class DateGuess:
         share: of the rows with a value, those that are dates by it.
         note: what was decided, to stand behind "read as dates".
         example: the first value that is no date; empty where all are.
+        lost: rows with a value that is no date.
     """
 
     format: DateFormat
     share: float
     note: str
     example: str = ""
+    lost: int = 0
 
 
 def infer_dates(
@@ -134,9 +136,9 @@ def infer_dates(
     fitting = _fitting(column.dropna(), day_first, periods)
     if not fitting or fitting[0].rows < least * int(column.notna().sum()):
         return None
-    best = fitting[0]
+    best, present = fitting[0], int(column.notna().sum())
     note = describe(column.dropna(), [found.format for found in fitting])
-    return DateGuess(best.format, best.rows / int(column.notna().sum()), note, best.example)
+    return DateGuess(best.format, best.rows / present, note, best.example, present - best.rows)
 
 
 def fitting_formats(

@@ -108,4 +108,6 @@ def _as_number(label: str) -> str:
 
 def _truths(labels: Sequence[str]) -> tuple[str, ...]:
     spelled = {label.casefold(): label for label in labels}
-    return (spelled["false"], spelled["true"]) if len(labels) == 2 and set(spelled) == {"false", "true"} else ()
+    return (
+        (spelled["false"], spelled["true"]) if len(labels) == 2 and set(spelled) == {"false", "true"} else ()
+    )

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from tuning.data._missing import TEXT
 from tuning.data._dialect import OPENERS, Dialect, dialect_of, encoding_of, first_rows, open_text
+from tuning.data._missing import TEXT
 from tuning.data._read_json import flattened, read_json, read_lines
 from tuning.data._read_text import read_text
 from tuning.errors import DataError

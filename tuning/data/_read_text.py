@@ -41,9 +41,7 @@ def _fast(path: Path, n_columns: int, dialect: Dialect) -> pa.Table | None:
     """Return the rows after the header; None where the file is not as regular as this reader wants it."""
     every = {f"f{place}": pa.string() for place in range(n_columns)}
     encoding = "utf8" if dialect.encoding == "utf-8-sig" else dialect.encoding
-    read = pa.csv.ReadOptions(
-        autogenerate_column_names=True, encoding=encoding, skip_rows=dialect.skipped
-    )
+    read = pa.csv.ReadOptions(autogenerate_column_names=True, encoding=encoding, skip_rows=dialect.skipped)
     parse = pa.csv.ParseOptions(delimiter=dialect.delimiter, newlines_in_values=True)
     convert = pa.csv.ConvertOptions(column_types=every, strings_can_be_null=False)
     try:
@@ -55,7 +53,7 @@ def _fast(path: Path, n_columns: int, dialect: Dialect) -> pa.Table | None:
 
 
 def _stripped(column: pa.ChunkedArray) -> pa.ChunkedArray | None:
-    """Return the text without spaces around it, None for what is empty; none where a quote follows a space."""
+    """Return the text without spaces around it, empty cells missing; None where a quote follows a space."""
     text = pc.utf8_trim_whitespace(column)
     lengths = pc.binary_length(text)
     if pc.sum(lengths) != pc.sum(pc.binary_length(column)) and _has_quote_after_space(column):

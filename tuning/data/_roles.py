@@ -13,6 +13,8 @@ from pandas.api import types
 
 from tuning.data import _values
 from tuning.data._columns import DATE_PARTS, FEATURE_ROLES, ColumnSpec, date_parts
+from tuning.data._dates import DateGuess, infer_dates
+from tuning.data._numbers import NumberGuess, infer_numbers
 from tuning.data._offers import setting
 from tuning.data._sequences import StepFormat, read_array, step_format
 from tuning.data._text import analyzer_of, words_per_value
@@ -21,6 +23,7 @@ from tuning.errors import DataError
 
 SHARE_THAT_PARSES = 0.95  # of the values, for text to be read as numbers or dates
 _FEW_LEVELS = 20
+_NEARLY = 0.5  # of the values dates: a person should know why the column is not
 _NAMES_IN_A_NOTE = 8
 _SPLIT_LABELS = frozenset({"train", "training", "valid", "validation", "val", "dev", "test", "testing"})
 _AS_IDENTIFIER = (
@@ -30,6 +33,14 @@ _AS_IDENTIFIER = (
 _AS_FEW_INTEGERS = (
     "read as numbers, whole ones with few levels (--set data.roles.NAME=categorical where they are codes)"
 )
+
+
+@dataclass(frozen=True)
+class GivenForms:
+    """How numbers and dates are written, as the user gave it; None: by the values of each column."""
+
+    decimal_comma: bool | None = None
+    day_first: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -45,6 +56,7 @@ def decide(
     roles: Mapping[str, ColumnRole],
     prefixes: Sequence[str],
     layout: SequenceLayout = SequenceLayout.AUTO,
+    forms: GivenForms = GivenForms(),
 ) -> tuple[tuple[ColumnSpec, ...], tuple[str, ...]]:
     """The specification of every column of the training rows, and notes on what was inferred.
 
@@ -53,13 +65,15 @@ def decide(
         roles: those given by the user.
         prefixes: of the names of columns that hold the numbers of an embedding.
         layout: of the nested lists of a sequence.
+        forms: of numbers and dates, as the user gave them.
 
     Raises:
         DataError: a given role does not fit the column, two have the role sequence, or no feature is left.
     """
     _check_one_sequence(roles)
     decisions = [
-        _decide(frame[name].infer_objects(), roles.get(name), prefixes, layout) for name in frame.columns
+        _decide(frame[name].infer_objects(), roles.get(name), prefixes, layout, forms)
+        for name in frame.columns
     ]
     if not any(decision.spec.role in FEATURE_ROLES for decision in decisions):
         decisions = [_rescue(decision, frame[decision.spec.name]) for decision in decisions]
@@ -116,7 +130,11 @@ def _without_sequence(decision: Decision, kept: str) -> Decision:
 
 
 def _decide(
-    column: pd.Series[Any], role: ColumnRole | None, prefixes: Sequence[str], layout: SequenceLayout
+    column: pd.Series[Any],
+    role: ColumnRole | None,
+    prefixes: Sequence[str],
+    layout: SequenceLayout,
+    forms: GivenForms,
 ) -> Decision:
     name = str(column.name)
     if role is not None and role not in FEATURE_ROLES:
@@ -127,7 +145,7 @@ def _decide(
         role = ColumnRole.EMBEDDING
     if role is ColumnRole.SEQUENCE:
         return _without_constants(Decision(_given_sequence(column, layout)), column)
-    decision = _inferred(column, layout) if role is None else _given(column, role)
+    decision = _inferred(column, layout, forms) if role is None else _given(column, role, forms)
     return _without_constants(decision, column)
 
 
@@ -140,7 +158,7 @@ def _without_constants(decision: Decision, column: pd.Series[Any]) -> Decision:
     spec = decision.spec
     constant = _dropped(spec.name, "dropped, the training rows hold one value only")
     if spec.role is ColumnRole.DATETIME:
-        parts = date_parts(column, spec.format, DATE_PARTS)
+        parts = date_parts(column, spec.date, DATE_PARTS)
         gaps = bool(np.isnan(parts[:, -1]).any())  # a date that is there or not: its days alone tell it
         varying = tuple(
             name
@@ -159,15 +177,15 @@ def _varies(values: _values.FloatArray) -> bool:
     return bool(pd.Series(values).nunique(dropna=False) > 1)
 
 
-def _given(column: pd.Series[Any], role: ColumnRole) -> Decision:
+def _given(column: pd.Series[Any], role: ColumnRole, forms: GivenForms) -> Decision:
     """The specification for a role that the user chose."""
     spec = ColumnSpec(str(column.name), role)
     if role is ColumnRole.NUMERIC:
-        return Decision(_given_numbers(column, spec))
+        return _given_numbers(column, spec, forms)
     if role is ColumnRole.BOOLEAN:
         _check_values(column, role, np.isfinite(_values.as_booleans(column)), "true or false")
     if role is ColumnRole.DATETIME:
-        return _given_dates(column, spec)
+        return _given_dates(column, spec, forms)
     if role is ColumnRole.TEXT:
         return Decision(replace(spec, analyzer=analyzer_of(_values.as_labels(column).dropna())))
     if role is ColumnRole.EMBEDDING:
@@ -175,19 +193,23 @@ def _given(column: pd.Series[Any], role: ColumnRole) -> Decision:
     return Decision(spec)
 
 
-def _given_numbers(column: pd.Series[Any], spec: ColumnSpec) -> ColumnSpec:
-    spec = replace(spec, decimal_comma=_values.uses_decimal_comma(column))
-    if _values.is_words(column) and _values.share_of_numbers(column, spec.decimal_comma) < SHARE_THAT_PARSES:
-        finite = np.isfinite(_values.as_numbers(column, spec.decimal_comma))
-        _check_values(column, spec.role, finite, "a number")
-    return spec
+def _given_numbers(column: pd.Series[Any], spec: ColumnSpec, forms: GivenForms) -> Decision:
+    if not _values.is_words(column):
+        return Decision(spec)
+    guess = infer_numbers(column, forms.decimal_comma)
+    if guess.share < SHARE_THAT_PARSES:
+        wanted = "a number" + (f", as {guess.doubt}" if guess.units else "")
+        _check_values(column, spec.role, np.isfinite(_values.as_numbers(column, guess.format)), wanted)
+    remark = f"read as numbers {guess.note}" if guess.note else ""
+    return Decision(replace(spec, number=guess.format), remark)
 
 
-def _given_dates(column: pd.Series[Any], spec: ColumnSpec) -> Decision:
-    formats = _values.datetime_formats(column, SHARE_THAT_PARSES)
-    if not formats:
+def _given_dates(column: pd.Series[Any], spec: ColumnSpec, forms: GivenForms) -> Decision:
+    guess = infer_dates(_values.with_value(column), forms.day_first, least=SHARE_THAT_PARSES)
+    if guess is None:
         _check_values(column, spec.role, np.zeros(len(column), dtype=bool), "a date in a known format")
-    return _dates(spec, formats)
+        return Decision(spec)
+    return _dates(spec, guess)
 
 
 def _given_embedding(column: pd.Series[Any], spec: ColumnSpec) -> ColumnSpec:
@@ -237,7 +259,7 @@ def _check_values(column: pd.Series[Any], role: ColumnRole, good: Any, wanted: s
         )
 
 
-def _inferred(column: pd.Series[Any], layout: SequenceLayout) -> Decision:
+def _inferred(column: pd.Series[Any], layout: SequenceLayout, forms: GivenForms) -> Decision:
     spec = ColumnSpec(str(column.name), ColumnRole.NUMERIC)
     if types.is_bool_dtype(column.dtype):
         return Decision(replace(spec, role=ColumnRole.BOOLEAN))
@@ -248,7 +270,7 @@ def _inferred(column: pd.Series[Any], layout: SequenceLayout) -> Decision:
     if isinstance(column.dtype, pd.CategoricalDtype):
         return Decision(replace(spec, role=ColumnRole.CATEGORICAL))
     if _values.is_words(column):
-        return _inferred_from_words(column, layout)
+        return _inferred_from_words(column, layout, forms)
     if _counts_rows(column):
         return _row_number(spec)
     return Decision(spec, _AS_FEW_INTEGERS if _may_be_codes(column) else "")
@@ -276,7 +298,7 @@ def _row_number(spec: ColumnSpec) -> Decision:
     return Decision(spec, f"kept, but it looks like a row number (leave it out by {drop})")
 
 
-def _inferred_from_words(column: pd.Series[Any], layout: SequenceLayout) -> Decision:
+def _inferred_from_words(column: pd.Series[Any], layout: SequenceLayout, forms: GivenForms) -> Decision:
     spec = ColumnSpec(str(column.name), ColumnRole.CATEGORICAL)
     width = _values.vector_width(column)
     if width is not None:
@@ -291,13 +313,31 @@ def _inferred_from_words(column: pd.Series[Any], layout: SequenceLayout) -> Deci
     present = _values.as_labels(column).dropna()
     if _are_truths(present):
         return Decision(replace(spec, role=ColumnRole.BOOLEAN))
-    decimal_comma = _values.uses_decimal_comma(column)
-    if _values.share_of_numbers(column, decimal_comma) >= SHARE_THAT_PARSES:
-        return _numbers_from_text(spec, column, decimal_comma)
-    formats = _values.datetime_formats(column, SHARE_THAT_PARSES)
-    if formats:
-        return _dates(spec, formats)
-    return _inferred_from_labels(spec, present)
+    numbers = infer_numbers(column, forms.decimal_comma)
+    if numbers.share >= SHARE_THAT_PARSES:
+        return _numbers_from_text(spec, column, numbers)
+    dates = infer_dates(_values.with_value(column), forms.day_first, least=_NEARLY)
+    if dates is not None and dates.share >= SHARE_THAT_PARSES:
+        return _dates(spec, dates)
+    decision = _inferred_from_labels(spec, present)
+    if numbers.is_nearly_numbers:
+        return _nearly(decision, f"{numbers.share:.0%} of its values are numbers", numbers.doubt)
+    if dates is not None:
+        return _nearly(
+            decision, f"{dates.share:.0%} of its values are dates", f"{dates.example!r} is no date"
+        )
+    return decision
+
+
+def _nearly(decision: Decision, share: str, doubt: str) -> Decision:
+    """Say why a column is not read as the numbers or dates that it nearly is, and what to do."""
+    become = decision.remark or "read as categories"
+    way_out = setting(f"data.roles.{decision.spec.name}", "categorical")
+    return replace(
+        decision,
+        remark=f"{become}, though {share}, as {doubt} (write all alike, and leave cells without a value "
+        f"empty; {way_out} if they are categories)",
+    )
 
 
 def _starts_as_list(column: pd.Series[Any]) -> bool:
@@ -317,17 +357,22 @@ def _are_truths(labels: pd.Series[Any]) -> bool:
     return words in ({"true", "false"}, {"yes", "no"}, {"t", "f"}, {"y", "n"}, {"on", "off"})
 
 
-def _numbers_from_text(spec: ColumnSpec, column: pd.Series[Any], decimal_comma: bool) -> Decision:
-    numbers = _values.as_numbers(column, decimal_comma)
+def _numbers_from_text(spec: ColumnSpec, column: pd.Series[Any], guess: NumberGuess) -> Decision:
+    numbers = _values.as_numbers(column, guess.format)
     lost = int((np.isnan(numbers) & _values.as_labels(column).notna().to_numpy()).sum())
-    remark = "read as numbers from text" + (f", with {lost} values that are none as missing" if lost else "")
-    return Decision(replace(spec, role=ColumnRole.NUMERIC, decimal_comma=decimal_comma), remark)
+    form = f", {guess.note}" if guess.note else ""
+    remark = f"read as numbers from text{form}{_lost_values(lost, guess.example)}"
+    return Decision(replace(spec, role=ColumnRole.NUMERIC, number=guess.format), remark)
 
 
-def _dates(spec: ColumnSpec, formats: Sequence[str]) -> Decision:
-    doubt = f", not {formats[1]}, which would fit too" if len(formats) > 1 else ""
-    remark = f"read as dates in the format {formats[0]}{doubt}"
-    return Decision(replace(spec, role=ColumnRole.DATETIME, format=formats[0]), remark)
+def _lost_values(count: int, example: str) -> str:
+    shown = f" ({example[:40]!r})" if example else ""
+    return f", with {count} values that are none as missing{shown}" if count else ""
+
+
+def _dates(spec: ColumnSpec, guess: DateGuess) -> Decision:
+    remark = f"read as dates {guess.note}{_lost_values(guess.lost, guess.example)}"
+    return Decision(replace(spec, role=ColumnRole.DATETIME, date=guess.format), remark)
 
 
 def _inferred_from_labels(spec: ColumnSpec, labels: pd.Series[Any]) -> Decision:
