@@ -62,7 +62,8 @@ class LabelForm:
     def read(self, column: pd.Series[Any]) -> pd.Series[Any]:
         """(n,) object: the labels, None where missing."""
         codes, labels = self.read_codes(column)
-        return pd.Series(np.array([*labels, None], dtype=object)[codes], index=column.index, name=column.name)
+        read = np.array([*labels, None], dtype=object)[codes]
+        return pd.Series(read, index=column.index, name=column.name, dtype=object)
 
     def read_codes(self, column: pd.Series[Any]) -> tuple[npt.NDArray[np.int64], list[str]]:
         """(n,) code of each label by first appearance, -1 where missing; and the label of each code."""

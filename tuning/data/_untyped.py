@@ -18,6 +18,7 @@ from tuning.data._missing import is_untyped, without
 
 _HEAD = 200  # values that are looked at before all are
 _CODE = r"^[+-]?0\d"
+_DOUBTFUL = r"^[+-]?[1-9]\d{0,2}\.\d{3}$"
 _FRACTION = r"[.eEnN]"
 _BEYOND_64_BITS = 9.2e18
 
@@ -42,13 +43,22 @@ def typed(column: pd.Series[Any]) -> pd.Series[Any]:
     text, values = _numbers_of(column)
     if values is None or text.null_count == len(text):
         return column
-    whole = _cast(pc.utf8_ltrim(text, "+"), pa.int64())
+    whole = _cast(text, pa.int64())
     if whole is not None:
         return column if _any(text, _CODE) else _whole_numbers(whole, column)
     numbers = values.to_numpy(zero_copy_only=False)
+    if _may_be_thousands(text):
+        return column
     if np.nanmax(np.abs(numbers)) >= _BEYOND_64_BITS and not _any(text, _FRACTION):
         return column
     return pd.Series(numbers, index=column.index, name=column.name, copy=False)
+
+
+def _may_be_thousands(text: pa.Array) -> bool:
+    """Whether all numbers are such as 1.234, of which no value tells whether it is 1234."""
+    known = text.drop_null()
+    matches = pc.match_substring_regex(known.slice(0, _HEAD), _DOUBTFUL)
+    return bool(pc.all(matches).as_py()) and bool(pc.all(pc.match_substring_regex(known, _DOUBTFUL)).as_py())
 
 
 def _numbers_of(column: pd.Series[Any]) -> tuple[pa.Array, pa.Array | None]:

@@ -59,7 +59,8 @@ def as_labels(column: Column[Any], missing: Collection[str] | None = None) -> Co
         missing: words for a missing value; None: marks in a file that says nothing of types, else none.
     """
     codes, labels = distinct_labels(column, missing)
-    return pd.Series(np.array([*labels, None], dtype=object)[codes], index=column.index, name=column.name)
+    read = np.array([*labels, None], dtype=object)[codes]
+    return pd.Series(read, index=column.index, name=column.name, dtype=object)
 
 
 def distinct_labels(
@@ -100,7 +101,9 @@ def as_numbers(column: Column[Any], form: NumberFormat | None = None) -> FloatAr
     if types.is_datetime64_any_dtype(column.dtype):
         return days_since_epoch(DateFormat().read(column))
     form = form or NumberFormat()
-    numbers = plain_numbers(column) if is_untyped(column) and form == NumberFormat() else None
+    numbers = (
+        plain_numbers(column) if is_untyped(column) and form.is_bare and not form.decimal_comma else None
+    )
     return form.read(column) if numbers is None else np.where(np.isfinite(numbers), numbers, np.nan)
 
 

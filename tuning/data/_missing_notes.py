@@ -1,0 +1,58 @@
+"""Notes on words for missing values: which were read so, and which are labels of their own."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+
+from tuning.data._columns import FEATURE_ROLES, ColumnSpec
+from tuning.data._missing import words_in
+from tuning.data._offers import setting
+from tuning.data.config import ColumnRole
+
+_NAMES_IN_A_NOTE = 8
+
+
+def notes_on_words(frame: pd.DataFrame, specs: Sequence[ColumnSpec]) -> list[str]:
+    """Return what was done with words for missing values.
+
+    Args:
+        frame: the rows as the file has them.
+        specs: how their columns are read.
+    """
+    missing: dict[tuple[str, ...], list[str]] = defaultdict(list)
+    labels: dict[tuple[str, ...], list[str]] = defaultdict(list)
+    for spec in specs:
+        if spec.role not in FEATURE_ROLES:
+            continue
+        words = words_in(frame[spec.name])
+        kept = _kept(spec, words)
+        read = tuple(word for word in words if word not in kept)
+        if read:
+            missing[read].append(spec.name)
+        if kept:
+            labels[kept].append(spec.name)
+    notes = [f"Read as missing, as are empty cells: {_shown(missing)}."] if missing else []
+    if labels:
+        words = sorted({word for group in labels for word in group})
+        way_out = setting("data.missing", ",".join(words))
+        notes.append(f"Read as labels of their own: {_shown(labels)}; {way_out} reads them as missing.")
+    return notes
+
+
+def _kept(spec: ColumnSpec, words: Sequence[str]) -> tuple[str, ...]:
+    is_label = spec.role is ColumnRole.CATEGORICAL or spec.is_text
+    if not is_label or spec.labels is None:
+        return ()
+    return tuple(word for word in words if word not in spec.labels.missing)
+
+
+def _shown(columns: Mapping[tuple[str, ...], Sequence[str]]) -> str:
+    return "; ".join(f"{', '.join(map(repr, words))} in {_names(names)}" for words, names in columns.items())
+
+
+def _names(names: Sequence[str]) -> str:
+    hidden = len(names) - _NAMES_IN_A_NOTE
+    return ", ".join(map(repr, names[:_NAMES_IN_A_NOTE])) + (f" and {hidden} more" if hidden > 0 else "")
