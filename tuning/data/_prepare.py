@@ -14,7 +14,6 @@ from tuning.data import _split
 from tuning.data._names import check_column
 from tuning.data._prepared import FinalRows, Fold, PreparedData
 from tuning.data._rare import check_classes, frequent_rows, note_on_left_out
-from tuning.data._roles import GivenForms
 from tuning.data._split import Parts, Rows
 from tuning.data._target import (
     Target,
@@ -27,6 +26,7 @@ from tuning.data._target import (
     target_notes,
 )
 from tuning.data._transform import FitSettings, TableTransform, fit_transform
+from tuning.data._written_columns import GivenForms
 from tuning.data.config import ColumnRole, DataConfig, SplitConfig, SplitMethod, TargetConfig
 from tuning.data.series import prepare_final_series, prepare_series
 from tuning.errors import DataError

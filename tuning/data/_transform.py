@@ -18,11 +18,12 @@ from tuning.data._columns import ColumnSpec
 from tuning.data._dense import HEAVY_TAIL, HEAVY_TAIL_FOR_CLASSES, DenseEncoder, is_one_hot
 from tuning.data._float32 import Float32Map
 from tuning.data._frame import Wanted
-from tuning.data._roles import GivenForms, decide
+from tuning.data._roles import decide
 from tuning.data._sequences import SequenceEncoder
 from tuning.data._state import load_encoders, save_encoders, schema_from_json
 from tuning.data._target import ClassLabel
 from tuning.data._values import as_labels, as_numbers
+from tuning.data._written_columns import GivenForms
 from tuning.data.config import ColumnRole, SequenceLayout
 from tuning.errors import DataError
 from tuning.models import Loss, Schema, Sequences, Table, TargetTransform, Task
