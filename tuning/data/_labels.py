@@ -30,11 +30,13 @@ class LabelForm:
             it is written, and "0012" is another one than "12".
         missing: words that stand for a missing value.
         truths: the labels of false and true, where the column held these two; empty elsewhere.
+        strings: they were strings in a file that has types, and are given back so though they be digits.
     """
 
     numbers: bool = False
     missing: tuple[str, ...] = ()
     truths: tuple[str, ...] = ()
+    strings: bool = False
 
     @classmethod
     def infer(cls, column: pd.Series[Any], missing: Sequence[str] | None = None) -> LabelForm:
@@ -47,7 +49,8 @@ class LabelForm:
         if missing is None:
             missing = tuple(sorted(MARKS)) if is_untyped(column) else ()
         _, labels = _values.distinct_labels(column, missing)
-        return cls(_are_numbers(column, labels), tuple(missing), _truths(labels))
+        strings = _values.is_words(column) and not is_untyped(column)
+        return cls(_are_numbers(column, labels), tuple(missing), _truths(labels), strings)
 
     @classmethod
     def of_levels(cls, levels: Sequence[str]) -> LabelForm:
@@ -57,7 +60,7 @@ class LabelForm:
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> LabelForm:
         """From its `dataclasses.asdict`."""
-        return cls(value["numbers"], tuple(value["missing"]), tuple(value["truths"]))
+        return cls(value["numbers"], tuple(value["missing"]), tuple(value["truths"]), value["strings"])
 
     def read(self, column: pd.Series[Any]) -> pd.Series[Any]:
         """(n,) object: the labels, None where missing."""

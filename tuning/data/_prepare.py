@@ -18,7 +18,7 @@ from tuning.data._missing_notes import notes_on_words
 from tuning.data._names import check_column
 from tuning.data._prepared import FinalRows, Fold, PreparedData
 from tuning.data._rare import check_classes, frequent_rows, note_on_left_out
-from tuning.data._roles import LABEL_ROLES, GivenForms
+from tuning.data._roles import LABEL_ROLES
 from tuning.data._split import Parts, Rows
 from tuning.data._target import (
     Target,
@@ -32,6 +32,7 @@ from tuning.data._target import (
 )
 from tuning.data._transform import FitSettings, TableTransform, fit_transform
 from tuning.data._untyped import typed_frame
+from tuning.data._written_columns import GivenForms
 from tuning.data.config import ColumnRole, DataConfig, SplitConfig, SplitMethod, TargetConfig
 from tuning.data.series import prepare_final_series, prepare_series
 from tuning.errors import DataError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,20 +13,26 @@ from pandas.api import types
 
 from tuning.data import _values
 from tuning.data._columns import DATE_PARTS, FEATURE_ROLES, ColumnSpec, date_parts
-from tuning.data._dates import DateGuess, infer_dates
 from tuning.data._labels import LARGEST_EXACT, LabelForm, are_codes
 from tuning.data._missing import without
-from tuning.data._numbers import NumberGuess, infer_numbers
 from tuning.data._offers import setting
 from tuning.data._sequences import StepFormat, read_array, step_format
 from tuning.data._text import analyzer_of, words_per_value
 from tuning.data._untyped import typed
+from tuning.data._written_columns import (
+    BY_VALUES,
+    SHARE_THAT_PARSES,
+    Decision,
+    GivenForms,
+    check_values,
+    given_dates,
+    given_numbers,
+    numbers_or_dates,
+)
 from tuning.data.config import ColumnRole, SequenceLayout
 from tuning.errors import DataError
 
-SHARE_THAT_PARSES = 0.95  # of the values, for text to be read as numbers or dates
 _FEW_LEVELS = 20
-_NEARLY = 0.5  # of the values dates: a person should know why the column is not
 _NAMES_IN_A_NOTE = 8
 _SPLIT_LABELS = frozenset({"train", "training", "valid", "validation", "val", "dev", "test", "testing"})
 _AS_IDENTIFIER = (
@@ -44,35 +50,12 @@ _AS_CODES = (
 LABEL_ROLES = frozenset({ColumnRole.CATEGORICAL, ColumnRole.TEXT, ColumnRole.SEQUENCE})
 
 
-@dataclass(frozen=True)
-class GivenForms:
-    """How values are written, as the user gave it; None: by the values of each column.
-
-    Attributes:
-        decimal_comma: of numbers.
-        day_first: of dates.
-        missing: words for a missing value.
-    """
-
-    decimal_comma: bool | None = None
-    day_first: bool | None = None
-    missing: tuple[str, ...] | None = None
-
-
-@dataclass(frozen=True)
-class Decision:
-    """What a column is, and what a person should know of why."""
-
-    spec: ColumnSpec
-    remark: str = ""
-
-
 def decide(
     frame: pd.DataFrame,
     roles: Mapping[str, ColumnRole],
     prefixes: Sequence[str],
     layout: SequenceLayout = SequenceLayout.AUTO,
-    forms: GivenForms = GivenForms(),
+    forms: GivenForms = BY_VALUES,
 ) -> tuple[tuple[ColumnSpec, ...], tuple[str, ...]]:
     """The specification of every column of the training rows, and notes on what was inferred.
 
@@ -203,11 +186,11 @@ def _given(column: pd.Series[Any], role: ColumnRole, forms: GivenForms) -> Decis
     else:
         column = without(column)
     if role is ColumnRole.NUMERIC:
-        return _given_numbers(column, spec, forms)
+        return given_numbers(column, spec, forms)
     if role is ColumnRole.BOOLEAN:
-        _check_values(column, role, np.isfinite(_values.as_booleans(column)), "true or false")
+        check_values(column, role, np.isfinite(_values.as_booleans(column)), "true or false")
     if role is ColumnRole.DATETIME:
-        return _given_dates(column, spec, forms)
+        return given_dates(column, spec, forms)
     if role is ColumnRole.TEXT:
         return Decision(replace(spec, analyzer=analyzer_of(spec.read_labels(column).dropna())))
     if role is ColumnRole.EMBEDDING:
@@ -215,30 +198,11 @@ def _given(column: pd.Series[Any], role: ColumnRole, forms: GivenForms) -> Decis
     return Decision(spec)
 
 
-def _given_numbers(column: pd.Series[Any], spec: ColumnSpec, forms: GivenForms) -> Decision:
-    if not _values.is_words(column):
-        return Decision(spec)
-    guess = infer_numbers(column, forms.decimal_comma)
-    if guess.share < SHARE_THAT_PARSES:
-        wanted = "a number" + (f", as {guess.doubt}" if guess.units else "")
-        _check_values(column, spec.role, np.isfinite(_values.as_numbers(column, guess.format)), wanted)
-    remark = f"read as numbers {guess.note}" if guess.note else ""
-    return Decision(replace(spec, number=guess.format), remark)
-
-
-def _given_dates(column: pd.Series[Any], spec: ColumnSpec, forms: GivenForms) -> Decision:
-    guess = infer_dates(_values.with_value(column), forms.day_first, least=SHARE_THAT_PARSES)
-    if guess is None:
-        _check_values(column, spec.role, np.zeros(len(column), dtype=bool), "a date in a known format")
-        return Decision(spec)
-    return _dates(spec, guess)
-
-
 def _given_embedding(column: pd.Series[Any], spec: ColumnSpec) -> ColumnSpec:
     width = _values.vector_width(column)
     if width is None and _values.is_words(column):
         numbers = np.isfinite(_values.as_numbers(column))
-        _check_values(column, spec.role, numbers, "a number or a list of numbers of one length")
+        check_values(column, spec.role, numbers, "a number or a list of numbers of one length")
     return replace(spec, width=width or 0)
 
 
@@ -270,16 +234,6 @@ def _holds_objects(column: pd.Series[Any]) -> bool:
     return column.dtype == object and bool(
         column.map(lambda value: isinstance(value, dict | list | np.ndarray)).any()
     )
-
-
-def _check_values(column: pd.Series[Any], role: ColumnRole, good: Any, wanted: str) -> None:
-    bad = _values.as_labels(column)[~good].dropna()
-    if len(bad) > (1 - SHARE_THAT_PARSES) * len(column):
-        value = str(bad.iloc[0])[:40]
-        raise DataError(
-            f"Column {column.name!r} has the role {role}, but {value!r} is not {wanted} "
-            f"(nor are {len(bad)} of its {len(column)} training values)."
-        )
 
 
 def _inferred(column: pd.Series[Any], layout: SequenceLayout, forms: GivenForms) -> Decision:
@@ -356,31 +310,11 @@ def _inferred_from_words(column: pd.Series[Any], layout: SequenceLayout, forms: 
         return Decision(replace(spec, role=ColumnRole.BOOLEAN))
     if are_codes(list(_values.as_labels(plain).dropna().unique())):
         return _as_codes(column, forms)
-    numbers = infer_numbers(plain, forms.decimal_comma)
-    if numbers.share >= SHARE_THAT_PARSES:
-        return _numbers_from_text(spec, plain, numbers)
-    dates = infer_dates(_values.with_value(plain), forms.day_first, least=_NEARLY)
-    if dates is not None and dates.share >= SHARE_THAT_PARSES:
-        return _dates(spec, dates)
+    found = numbers_or_dates(plain, spec, forms)
+    if found.decision is not None:
+        return found.decision
     decision = _inferred_from_labels(spec, present)
-    if numbers.is_nearly_numbers:
-        return _nearly(decision, f"{numbers.share:.0%} of its values are numbers", numbers.doubt)
-    if dates is not None:
-        return _nearly(
-            decision, f"{dates.share:.0%} of its values are dates", f"{dates.example!r} is no date"
-        )
-    return decision
-
-
-def _nearly(decision: Decision, share: str, doubt: str) -> Decision:
-    """Say why a column is not read as the numbers or dates that it nearly is, and what to do."""
-    become = decision.remark or "read as categories"
-    way_out = setting(f"data.roles.{decision.spec.name}", "categorical")
-    return replace(
-        decision,
-        remark=f"{become}, though {share}, as {doubt} (write all alike, and leave cells without a value "
-        f"empty; {way_out} if they are categories)",
-    )
+    return replace(decision, remark=found.explained(decision)) if found.is_nearly else decision
 
 
 def _starts_as_list(column: pd.Series[Any]) -> bool:
@@ -398,24 +332,6 @@ def _listed_form(form: StepFormat) -> str:
 def _are_truths(labels: pd.Series[Any]) -> bool:
     words = {label.casefold() for label in labels.unique()}
     return words in ({"true", "false"}, {"yes", "no"}, {"t", "f"}, {"y", "n"}, {"on", "off"})
-
-
-def _numbers_from_text(spec: ColumnSpec, column: pd.Series[Any], guess: NumberGuess) -> Decision:
-    numbers = _values.as_numbers(column, guess.format)
-    lost = int((np.isnan(numbers) & _values.as_labels(column).notna().to_numpy()).sum())
-    form = f", {guess.note}" if guess.note else ""
-    remark = f"read as numbers from text{form}{_lost_values(lost, guess.example)}"
-    return Decision(replace(spec, role=ColumnRole.NUMERIC, number=guess.format), remark)
-
-
-def _lost_values(count: int, example: str) -> str:
-    shown = f" ({example[:40]!r})" if example else ""
-    return f", with {count} values that are none as missing{shown}" if count else ""
-
-
-def _dates(spec: ColumnSpec, guess: DateGuess) -> Decision:
-    remark = f"read as dates {guess.note}{_lost_values(guess.lost, guess.example)}"
-    return Decision(replace(spec, role=ColumnRole.DATETIME, date=guess.format), remark)
 
 
 def _inferred_from_labels(spec: ColumnSpec, labels: pd.Series[Any]) -> Decision:
@@ -438,7 +354,7 @@ def _inferred_from_labels(spec: ColumnSpec, labels: pd.Series[Any]) -> Decision:
 
 def _rescue(decision: Decision, column: pd.Series[Any]) -> Decision:
     """An identifier is read letter by letter where there is nothing else to learn from."""
-    if decision.remark != _AS_IDENTIFIER:
+    if not decision.remark.startswith(_AS_IDENTIFIER):
         return decision
     spec = replace(
         decision.spec,

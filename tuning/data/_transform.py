@@ -21,11 +21,12 @@ from tuning.data._frame import Wanted
 from tuning.data._labels import LabelForm
 from tuning.data._losses import ColumnLoss, losses_of, with_losses
 from tuning.data._missing import blanked
-from tuning.data._roles import GivenForms, decide
+from tuning.data._roles import decide
 from tuning.data._sequences import SequenceEncoder
 from tuning.data._state import load_encoders, save_encoders, schema_from_json
 from tuning.data._target import ClassLabel
 from tuning.data._values import as_numbers
+from tuning.data._written_columns import GivenForms
 from tuning.data.config import ColumnRole, SequenceLayout
 from tuning.errors import DataError
 from tuning.models import Loss, Schema, Sequences, Table, TargetTransform, Task

@@ -28,6 +28,7 @@ _WRITTEN = re.compile(
     rf"\s*(?P<close>\))?\s*(?P<behind>{_BEHIND})?\s*(?P<end>\))?(?P<last>(?!\+){_SIGN})?"
 )
 _DIGITS_ALONE = re.compile(r"[+-]?\d(?:[\d.,]*\d)?")  # what most values are needs no look at the rest
+_ZEROS_BEFORE = re.compile(r"0\d")
 _GROUPED = {
     ".": re.compile(r"[1-9]\d{0,2}([,'\u2019 ])\d{3}(?:\1\d{3})*|[1-9]\d?(?:,\d{2})+,\d{3}"),
     ",": re.compile(r"[1-9]\d{0,2}([.'\u2019 ])\d{3}(?:\1\d{3})*"),
@@ -84,6 +85,8 @@ def take_apart(text: str) -> Written | None:
     negative_power = exponent[:1] not in "+" and not exponent[:1].isdecimal()
     unit = " ".join(filter(None, (one_spelling(found["before"]), one_spelling(found["behind"]))))
     digits = re.sub(r"\s", " ", found["digits"])
+    if unit and _ZEROS_BEFORE.match(digits):
+        return None  # 00123x is a code
     return Written(digits, unit, bool(opened) or signs not in "+", -power if negative_power else power)
 
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from tuning.data._labels import LabelForm
+from tuning.data._missing import blanked
 from tuning.data._names import check_column
 from tuning.data._numbers import NumberFormat, infer_numbers, number_from_json
+from tuning.data._untyped import typed, typed_frame
 from tuning.data.config import ColumnRole, DataConfig
 from tuning.data.series._covariates import CovariateColumn, decide_covariates
 from tuning.data.series._frequency import IntArray, Stamps, is_of_days
@@ -45,6 +48,8 @@ class SeriesColumns:
         number: form of targets written as text.
         frequency: of the grid, as pandas names it.
         covariates: columns that covariates are read from.
+        labels: forms of the labels of `series`.
+        missing: words for a missing value, as the user gave them.
     """
 
     time: tuple[TimeColumn, ...]
@@ -53,6 +58,8 @@ class SeriesColumns:
     number: NumberFormat
     frequency: str
     covariates: tuple[CovariateColumn, ...]
+    labels: tuple[LabelForm, ...] = ()
+    missing: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """As plain values."""
@@ -63,6 +70,8 @@ class SeriesColumns:
             "number": self.number.to_json(),
             "frequency": self.frequency,
             "covariates": [column.to_json() for column in self.covariates],
+            "labels": [asdict(form) for form in self.labels],
+            "missing": list(self.missing),
         }
 
     @classmethod
@@ -75,6 +84,9 @@ class SeriesColumns:
             number=number_from_json(value),
             frequency=value["frequency"],
             covariates=tuple(CovariateColumn.from_json(column) for column in value["covariates"]),
+            labels=tuple(map(LabelForm.from_json, value.get("labels") or ()))
+            or (LabelForm(),) * len(value["series"]),
+            missing=tuple(value.get("missing") or ()),
         )
 
     def needed(self, *, has_targets: bool) -> tuple[str, ...]:
@@ -133,23 +145,33 @@ def read_history(
             time, times off the regular steps, a target that is not a number or never changes.
     """
     _check_columns(frame, data)
+    frame = blanked(frame, data.missing or ())
+    labels = tuple(LabelForm.infer(frame[name], data.missing) for name in data.series)
+    frame = _typed(frame, data)
     frame, zone_note = with_local_days(frame, data.time)
-    rough, _ = series_of(frame, data.series)
+    rough, _ = series_of(frame, data.series, labels)
     columns, stamps, time_notes = decide_times(
         frame, data.time, lambda times: regularity(times, rough), data.day_first
     )
     number, number_note = _form_of_targets(frame[data.target][~np.isnat(stamps)], data)
-    spec = SeriesColumns(columns, data.series, data.target, number, "", ())
+    spec = SeriesColumns(columns, data.series, data.target, number, "", (), labels, data.missing or ())
     rows = _read_rows(frame, spec, stamps)
     rows, dropped_note = _with_targets(rows)
     refuse_unlearnable(rows.target, data.target)
     grid = fit_grid(rows.stamps, rows.series, rows.positions, data.frequency)
     covariates, covariate_notes = _decide_covariates(frame, data, rows, fit_before)
-    spec = SeriesColumns(columns, data.series, data.target, number, grid.frequency, covariates)
+    spec = replace(spec, frequency=grid.frequency, covariates=covariates)
     history = _history(frame, spec, rows, grid, fit_before)
     notes = [zone_note, *time_notes, number_note, *rows.notes, dropped_note, grid.note]
     notes += _missing_notes(rows, grid)
     return SeriesReading(history, spec, tuple(note for note in (*notes, *covariate_notes) if note))
+
+
+def _typed(frame: pd.DataFrame, data: DataConfig) -> pd.DataFrame:
+    """The table with numbers as such, but for the labels of series."""
+    labels = frame[list(data.series)]
+    read = typed_frame(frame, frame.columns if data.decimal_comma else ())
+    return read.assign(**{str(name): labels[name] for name in labels})
 
 
 def _form_of_targets(column: pd.Series[Any], data: DataConfig) -> tuple[NumberFormat, str]:
@@ -172,7 +194,8 @@ def read_like(frame: pd.DataFrame, spec: SeriesColumns, *, tell: bool = True) ->
     Raises:
         DataError: a column is missing, the times have another frequency, or rows are no series.
     """
-    frame = with_all_columns(frame, spec)
+    frame = blanked(with_all_columns(frame, spec), spec.missing)
+    frame = frame.assign(**{column.name: typed(frame[column.name]) for column in spec.time})
     if is_of_days(spec.frequency):
         frame, _ = with_local_days(frame, [column.name for column in spec.time])
     rows = _read_rows(frame, spec, read_times(frame, spec.time))
@@ -227,7 +250,7 @@ def _read_rows(frame: pd.DataFrame, spec: SeriesColumns, stamps: Stamps) -> _Row
     if np.isnat(stamps).any() or not len(stamps):
         raise unreadable(names, frame, int(np.isnat(stamps).argmax()) if len(stamps) else 0)
     table = frame.iloc[positions]
-    series, labels = series_of(table, spec.series)
+    series, labels = series_of(table, spec.series, spec.labels)
     refuse_missing_series(series, spec.series, frame, positions)
     target = read_target(frame[spec.target], spec.number, positions)
     is_new = bool(spec.frequency)
@@ -268,7 +291,7 @@ def _decide_covariates(
     fit = rows.before(fit_before)
     others = [name for name in map(str, frame) if name not in (*data.time, *data.series, data.target)]
     table = frame[others].iloc[rows.positions[fit]]
-    return decide_covariates(table, rows.series[fit], data.roles, data.decimal_comma)
+    return decide_covariates(table, rows.series[fit], data.roles, data.decimal_comma, data.missing)
 
 
 def _missing_notes(rows: _Rows, grid: Grid) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -16,6 +17,7 @@ import pandas as pd
 
 from tuning.data._dense import DenseEncoder
 from tuning.data._frame import Wanted
+from tuning.data._labels import LabelForm
 from tuning.data._state import load_encoders, save_encoders, schema_from_json
 from tuning.data.series._continue import Continuation, continuation, listed
 from tuning.data.series._features import FeaturePlan
@@ -35,6 +37,7 @@ from tuning.models.errors import CheckpointError
 
 STATE_FILE = "series.json"
 _LEAST_STEPS_KEPT = 1000  # of the history, for networks that look far back
+_WHOLE_NUMBER = re.compile(r"0|[1-9][0-9]{0,17}")
 _LOGGER = logging.getLogger(__name__)
 
 
@@ -254,7 +257,8 @@ class SeriesTransform:
             return {}
         parts = [name.split(SERIES_JOINT) if len(columns) > 1 else [name] for name in names]
         return {
-            column: _as_whole_numbers([part[place] for part in parts]) for place, column in enumerate(columns)
+            column: _given_back([part[place] for part in parts], self.columns.labels[place])
+            for place, column in enumerate(columns)
         }
 
 
@@ -284,9 +288,13 @@ def kept_history(history: History, plan: FeaturePlan, horizon: int) -> History:
     return tail(history, max(plan.reach + 2 * horizon, _LEAST_STEPS_KEPT))
 
 
+def _given_back(labels: list[str], form: LabelForm) -> npt.NDArray[Any]:
+    return np.array(labels, dtype=object) if form.strings else _as_whole_numbers(labels)
+
+
 def _as_whole_numbers(labels: list[str]) -> npt.NDArray[Any]:
-    """The labels as integers where they read and are written the same."""
-    if all(label.isascii() and label.isdigit() and str(int(label)) == label for label in labels):
+    """The labels as integers where they read and are written the same, and 64 bits hold them."""
+    if all(map(_WHOLE_NUMBER.fullmatch, labels)):
         return np.array(labels, dtype=np.int64)
     return np.array(labels, dtype=object)
 
