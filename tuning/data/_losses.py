@@ -5,6 +5,7 @@ A model predicts from what is left without a word, so that it is counted, and co
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -19,6 +20,7 @@ from tuning.data._missing import WORDS, without
 from tuning.data.config import ColumnRole
 from tuning.errors import DataError
 
+_LOGGER = logging.getLogger(__name__)
 Bools = npt.NDArray[np.bool_]
 
 MORE_THAN_IN_TRAINING = 0.1  # of the rows, from which on it is said
@@ -48,6 +50,7 @@ class ColumnLoss:
         missing_before: the share of missing ones in training.
         rows: number of rows.
         example: a value that is lost; empty for none.
+        unit: what is counted: rows, or series.
     """
 
     name: str
@@ -58,6 +61,7 @@ class ColumnLoss:
     missing_before: float
     rows: int
     example: str = ""
+    unit: str = "rows"
 
     @property
     def is_notable(self) -> bool:
@@ -77,7 +81,7 @@ class ColumnLoss:
         parts = []
         if self.lost - self.lost_before >= MORE_THAN_IN_TRAINING or self.lost > self.missing:
             shown = f", as {self.example[:40]!r}" if self.example else ""
-            parts.append(f"{self.lost:.0%} of {self.rows:,} rows hold {self.what}{shown}")
+            parts.append(f"{self.lost:.0%} of {self.rows:,} {self.unit} hold {self.what}{shown}")
         if self.missing - self.missing_before >= MORE_THAN_IN_TRAINING:
             of_rows = "" if parts else f" of {self.rows:,} rows"
             parts.append(f"{self.missing:.0%}{of_rows} have no value ({self.missing_before:.0%} in training)")
@@ -87,7 +91,7 @@ class ColumnLoss:
 def warnings_of(losses: Sequence[ColumnLoss]) -> list[str]:
     """Return one sentence for each column that has lost clearly more than in training, the worst first."""
     notable = sorted((loss for loss in losses if loss.is_notable), key=lambda loss: -loss.lost - loss.missing)
-    lines = [f"Not understood in {loss}; it counts as missing." for loss in notable[:_COLUMNS_SHOWN]]
+    lines = [f"Not understood: {loss}." for loss in notable[:_COLUMNS_SHOWN]]
     hidden = notable[_COLUMNS_SHOWN:]
     if hidden:
         names = ", ".join(repr(loss.name) for loss in hidden[:_COLUMNS_SHOWN])
@@ -95,12 +99,23 @@ def warnings_of(losses: Sequence[ColumnLoss]) -> list[str]:
     return lines
 
 
-def refuse(losses: Sequence[ColumnLoss]) -> None:
-    """Refuse a table of which a column is nearly lost.
+def check_losses(losses: Sequence[ColumnLoss], *, allow_unknown: bool) -> None:
+    """Warn of what of a table to predict for is not understood, and refuse one of which a column is lost.
+
+    Args:
+        losses: of the columns.
+        allow_unknown: predict all the same.
 
     Raises:
-        DataError: the message names the columns, and how to predict all the same.
+        DataError: nearly all of a column is lost; the message names it, and how to predict all the same.
     """
+    if not allow_unknown:
+        _refuse(losses)
+    for line in warnings_of(losses):
+        _LOGGER.warning("%s", line)
+
+
+def _refuse(losses: Sequence[ColumnLoss]) -> None:
     fatal = [loss for loss in losses if loss.is_fatal]
     if not fatal:
         return

@@ -18,6 +18,7 @@ import pandas as pd
 from tuning.data._dense import DenseEncoder
 from tuning.data._frame import Wanted
 from tuning.data._labels import LabelForm
+from tuning.data._losses import ColumnLoss
 from tuning.data._state import load_encoders, save_encoders, schema_from_json
 from tuning.data.series._continue import Continuation, continuation, listed
 from tuning.data.series._features import FeaturePlan
@@ -31,6 +32,7 @@ from tuning.data.series._rows import SERIES_JOINT
 from tuning.data.series._scaling import Scaling
 from tuning.data.series._season import Seasons
 from tuning.data.series._time_parts import TimePart
+from tuning.data.series._unknown import losses_of_series
 from tuning.errors import DataError
 from tuning.models import Panel, Schema, Table, TargetTransform, Windows
 from tuning.models.errors import CheckpointError
@@ -103,6 +105,10 @@ class SeriesTransform:
         origins = latest_origins(origin, self.horizon)
         panel = self.recipe.panel(history)
         return self.table(make_windows(panel, origins, self.scaling, self.recipe.transform))
+
+    def losses(self, frame: pd.DataFrame | None) -> tuple[ColumnLoss, ...]:
+        """What of a table is not understood, beside the training time."""
+        return () if frame is None else losses_of_series(self.columns, self.history.names, frame)
 
     def table(self, windows: Windows) -> Table:
         """The rows of windows, without their targets."""
