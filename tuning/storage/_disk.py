@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import TracebackType
 
 from tuning.errors import DiskFullError
 
@@ -38,6 +39,14 @@ def has_no_room(folder: Path) -> bool:
         return shutil.disk_usage(folder).free == 0
     except OSError:
         return False
+
+
+def blame_full_disk(
+    folder: Path, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+) -> None:
+    """Raise `DiskFullError` for what a library made of it, at the exit of a `with` block that writes."""
+    if error is not None and (is_disk_full(error) or has_no_room(folder)):
+        raise disk_full(folder, error) from error
 
 
 def disk_full(folder: Path, error: BaseException) -> DiskFullError:

@@ -8,11 +8,13 @@ import shutil
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from tuning.models import TRAINING, Model
 from tuning.models.errors import CheckpointError
+from tuning.storage import blame_full_disk
 
 _PROGRESS_NAME = "trial.json"
 CHECKPOINTS = "checkpoint"
@@ -55,12 +57,16 @@ def write_checkpoint(
         models: one a fold.
         progress: of the trial.
         to_go_on: with what going on with the training needs; without, it is enough to predict.
+
+    Raises:
+        DiskFullError: it does not fit; nothing of it stays.
     """
     final = trial_folder / name
     draft = final.with_name(f".{final.name}.draft")
     shutil.rmtree(draft, ignore_errors=True)
     with ExitStack() as undo:
         undo.callback(shutil.rmtree, draft, ignore_errors=True)  # A full disk needs the room.
+        undo.push(partial(blame_full_disk, trial_folder))
         draft.mkdir(parents=True)
         for fold, model in enumerate(models):
             model.save(draft / f"fold-{fold}", to_go_on=to_go_on)
