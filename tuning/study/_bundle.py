@@ -115,6 +115,13 @@ def load_transforms(folder: StudyFolder) -> list[Transform]:
         return [load_transform(each) for each in folders]
 
 
+def is_of_all_folds(folder: StudyFolder) -> bool:
+    """Whether the bundle is of an earlier version, which tested and exported the mean of folds by time."""
+    with folder.mirror.reading(folder.best) as best:
+        path = best / BUNDLE_FILE
+        return path.is_file() and '"folds"' not in path.read_text()
+
+
 def export_bundle(study: PreparedStudy, record: TrialRecord) -> Path:
     """Copy a trial's models, transforms and description to `best/`, all or nothing.
 

@@ -282,6 +282,7 @@ class TrialLoop:
             model.restore_best()
         path = self._write(BEST, to_go_on=False)
         result = self._score(status, error, note)
+        self._count_time()  # what a trial costs at its end is its own as well
         known = status is Status.COMPLETED
         return self._report(self._relative(path), value_known=known, result=result)
 
