@@ -13,6 +13,7 @@ import pandas as pd
 from pydantic import Field, model_validator
 
 from tuning.models._boosting import BoostingParams, GradientBoosting
+from tuning.models._checksums import verify_checksums, write_checksums
 from tuning.models._table import FloatArray, Loss, Table, Task
 from tuning.models._trees import training_target
 
@@ -200,13 +201,24 @@ class CatBoost(GradientBoosting[CatBoostParams]):
     def _write_booster(self, folder: Path) -> list[str]:
         assert self._booster is not None
         self._booster.save_model(str(folder / _MODEL_FILE), format="cbm")
-        if not self._snapshot.is_file():
-            return [_MODEL_FILE]
-        shutil.copyfile(self._snapshot, folder / _SNAPSHOT_FILE)
-        return [_MODEL_FILE, _SNAPSHOT_FILE]
+        return [_MODEL_FILE]
+
+    def _write_training(self, folder: Path) -> None:
+        if self._snapshot.is_file():
+            shutil.copyfile(self._snapshot, folder / _SNAPSHOT_FILE)
+            write_checksums(folder, [_SNAPSHOT_FILE])
 
     def _read_booster(self, folder: Path) -> None:
         self._booster = catboost.CatBoost().load_model(str(folder / _MODEL_FILE), format="cbm")
         self._snapshot.unlink(missing_ok=True)
+        # Beside the trees in checkpoints of earlier versions.
+        self._take_snapshot(folder / _SNAPSHOT_FILE)
+
+    def _read_training(self, folder: Path) -> None:
         if (folder / _SNAPSHOT_FILE).is_file():
-            shutil.copyfile(folder / _SNAPSHOT_FILE, self._snapshot)
+            verify_checksums(folder)
+            self._take_snapshot(folder / _SNAPSHOT_FILE)
+
+    def _take_snapshot(self, file: Path) -> None:
+        if file.is_file():
+            shutil.copyfile(file, self._snapshot)

@@ -207,7 +207,7 @@ def test_recorded_splits_of_another_file_are_refused() -> None:
 @pytest.mark.parametrize(
     ("changes", "arguments", "message"),
     [
-        ({}, {"method": "group"}, "needs split.column, or a column with the role group"),
+        ({}, {"method": "group"}, "needs --set split.column=NAME, or a column with the role group"),
         ({}, {"method": "random", "roles": {"who": "group"}}, "ignores groups"),
         ({}, {"method": "stratified"}, "needs a classification target"),
         ({}, {"method": "group", "column": "whom"}, "no column 'whom': did you mean 'who'"),

@@ -13,6 +13,7 @@ from pandas.api import types
 
 from tuning.data import _values
 from tuning.data._columns import DATE_PARTS, FEATURE_ROLES, ColumnSpec, date_parts
+from tuning.data._offers import setting
 from tuning.data._sequences import StepFormat, read_array, step_format
 from tuning.data._text import analyzer_of, words_per_value
 from tuning.data.config import ColumnRole, SequenceLayout
@@ -22,9 +23,12 @@ SHARE_THAT_PARSES = 0.95  # of the values, for text to be read as numbers or dat
 _FEW_LEVELS = 20
 _NAMES_IN_A_NOTE = 8
 _SPLIT_LABELS = frozenset({"train", "training", "valid", "validation", "val", "dev", "test", "testing"})
-_AS_IDENTIFIER = "dropped as an identifier, with another value in nearly every row (keep it by a role)"
+_AS_IDENTIFIER = (
+    "dropped as an identifier, with another value in nearly every row (keep it by "
+    "--set data.roles.NAME=categorical, or text)"
+)
 _AS_FEW_INTEGERS = (
-    "read as numbers, whole ones with few levels (set data.roles.NAME=categorical where they are codes)"
+    "read as numbers, whole ones with few levels (--set data.roles.NAME=categorical where they are codes)"
 )
 
 
@@ -106,8 +110,9 @@ def _without_sequence(decision: Decision, kept: str) -> Decision:
         return Decision(
             replace(decision.spec, role=ColumnRole.TEXT), "read as text, by TF-IDF of its letters"
         )
-    remark = f"dropped, the table has one sequence already, {kept!r} (choose by the role sequence)"
-    return _dropped(decision.spec.name, remark)
+    name = decision.spec.name
+    choose = setting(f"data.roles.{name}", "sequence")
+    return _dropped(name, f"dropped, the table has one sequence already, {kept!r} (choose by {choose})")
 
 
 def _decide(
@@ -267,7 +272,8 @@ def _counts_rows(column: pd.Series[Any]) -> bool:
 def _row_number(spec: ColumnSpec) -> Decision:
     if spec.name.startswith("Unnamed:"):
         return _dropped(spec.name, "dropped, it has no name and counts the rows")
-    return Decision(spec, "kept, but it looks like a row number (drop it by the role drop)")
+    drop = setting(f"data.roles.{spec.name}", "drop")
+    return Decision(spec, f"kept, but it looks like a row number (leave it out by {drop})")
 
 
 def _inferred_from_words(column: pd.Series[Any], layout: SequenceLayout) -> Decision:
@@ -330,7 +336,7 @@ def _inferred_from_labels(spec: ColumnSpec, labels: pd.Series[Any]) -> Decision:
     distinct = levels / len(labels)
     words = words_per_value(labels)
     if {label.casefold() for label in labels.unique()[:9]} <= _SPLIT_LABELS and levels > 1:
-        hint = f"use it by split.method=column and split.column={spec.name}"
+        hint = f"use it by {setting('split.method', 'column')} {setting('split.column', spec.name)}"
         return _dropped(spec.name, f"dropped, it holds labels of a split ({hint})")
     if levels <= _FEW_LEVELS:
         return Decision(spec)

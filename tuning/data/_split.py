@@ -71,13 +71,20 @@ def resolve_method(config: SplitConfig, target: Target, has_group: bool) -> Spli
             return SplitMethod.GROUP
         return SplitMethod.STRATIFIED if target.task.is_classification else SplitMethod.RANDOM
     if method is SplitMethod.GROUP and not has_group:
-        raise DataError("split.method=group needs split.column, or a column with the role group.")
+        raise DataError(
+            "split.method=group needs --set split.column=NAME, or a column with the role group: "
+            "--set data.roles.NAME=group."
+        )
     if has_group and method is not SplitMethod.GROUP:
         raise DataError(
-            f"A column has the role group, but split.method={method} ignores groups: use group or auto."
+            f"A column has the role group, but split.method={method} ignores groups: give "
+            "--set split.method=auto, or the column another role."
         )
     if method is SplitMethod.STRATIFIED and not target.task.is_classification:
-        raise DataError("split.method=stratified needs a classification target: use random, group or time.")
+        raise DataError(
+            "split.method=stratified needs a classification target: give --set split.method=random, or "
+            "--set split.method=time --set split.column=NAME."
+        )
     return method
 
 

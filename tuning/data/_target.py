@@ -173,7 +173,10 @@ def check_scale(target: Target, config: TargetConfig) -> None:
             )
     elif asked_log1p and target.values.min() <= -1:
         lowest = target.values.min()
-        raise DataError(f"target.transform=log1p needs targets above -1, the lowest is {lowest:g}: use none.")
+        raise DataError(
+            f"target.transform=log1p needs targets above -1, the lowest is {lowest:g}: give "
+            "--set target.transform=none."
+        )
 
 
 def fit_target_transform(y: npt.NDArray[np.float64], config: TargetConfig, metric: Metric) -> TargetTransform:
@@ -194,6 +197,6 @@ def target_notes(transform: TargetTransform, config: TargetConfig, metric: Metri
     if config.transform is TransformChoice.AUTO and transform.log1p:
         return (
             f"Trained on log1p of the target, as the metric {metric.name} is relative and no target is "
-            "negative (set target.transform=none otherwise).",
+            "negative (--set target.transform=none otherwise).",
         )
     return ()
