@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from tests.trial.rows import spec_of
-from tuning.data import DataConfig, PreparedData, SplitConfig, TargetConfig, prepare
+from tuning.data import ColumnRole, DataConfig, PreparedData, SplitConfig, TargetConfig, prepare
 from tuning.errors import DataError
 from tuning.metrics import metrics_for
 from tuning.models import Task, family_names, load_family
@@ -192,6 +192,15 @@ def test_a_target_of_any_scale_is_learnt(name: str, scale: float, tmp_path: Path
     data = prepared(frame.assign(y=frame["y"] * scale + 0.5 * scale))
     result = trained(name, data, tmp_path)
     assert result.value < 0.5 * error_of_the_mean(data)
+
+
+@pytest.mark.parametrize("name", TREES)
+@pytest.mark.parametrize("scale", [1e-8, 1e-4, 1e6])
+def test_the_scale_of_row_weights_means_nothing(name: str, scale: float, tmp_path: Path) -> None:
+    frame = table(120).assign(w=scale * np.linspace(0.5, 1.5, 120))
+    roles = {"w": ColumnRole.WEIGHT}
+    data = prepare(frame, DataConfig(path="", target="y", roles=roles), TargetConfig(), HOLDOUT, "mae", 0)
+    assert trained(name, data, tmp_path).value < 0.6 * error_of_the_mean(data)
 
 
 @pytest.mark.parametrize("name", [name for name in FAMILIES if runs(name)])
