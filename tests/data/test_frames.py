@@ -113,6 +113,15 @@ def test_columns_of_unlike_lengths_are_named() -> None:
         as_frame({"x": [1, 2], "kind": list("abc")}, TABLE)
 
 
+@pytest.mark.parametrize(
+    "given", [{"x": [1, 2], "kind": "a"}, {"x": 1, "kind": ["a"]}, {"x": [1.5], "kind": None}]
+)
+def test_lists_beside_single_values_are_refused(given: dict[str, object]) -> None:
+    with pytest.raises(DataError, match=r"has a list for .* and a single value for"):
+        as_frame(given, TABLE)
+    assert len(as_frame({"x": 1, "kind": "a", "tags": ["new"]}, TABLE)) == 1
+
+
 def test_a_list_of_dicts_is_rows() -> None:
     same(ROWS.to_dict("records"), TABLE, ROWS.reset_index(drop=True))
     same([{"x": 1.5, "kind": "a"}], TABLE, ROWS.iloc[[0]].reset_index(drop=True))

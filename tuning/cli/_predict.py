@@ -66,7 +66,8 @@ def predict(
     if frame is not None:
         predictions = _beside_unused(predictions, frame, predictor.wanted, header.config.data.target)
     write(predictions)
-    typer.echo(f"Wrote {len(predictions)} predictions of {trial} to {output}.", err=True)
+    count = int(predictions["prediction"].notna().sum())
+    typer.echo(f"Wrote {count} predictions of {trial} to {output}.", err=True)
 
 
 def _beside_unused(

@@ -174,6 +174,14 @@ def _of_dict(given: Mapping[Any, Any], wanted: Wanted) -> pd.DataFrame:
         except ValueError as error:
             lengths = ", ".join(f"{name!r} {len(value)}" for name, value in values.items())
             raise DataError(f"The columns to predict are not of one length: {lengths}.") from error
+    listed = [name for name, value in values.items() if _is_column(value, name in wanted.lists)]
+    wrong = [name for name in listed if name in wanted.features]
+    if wrong:
+        single = next(name for name in values if name not in listed)
+        raise DataError(
+            f"The dict to predict has a list for {wrong[0]!r} and a single value for {single!r}: give lists of "
+            "one length for all columns, or single values of one row."
+        )
     return flattened(pd.DataFrame([dict(given)]))
 
 
