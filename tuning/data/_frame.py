@@ -179,8 +179,8 @@ def _of_dict(given: Mapping[Any, Any], wanted: Wanted) -> pd.DataFrame:
     if wrong:
         single = next(name for name in values if name not in listed)
         raise DataError(
-            f"The dict to predict has a list for {wrong[0]!r} and a single value for {single!r}: give lists of "
-            "one length for all columns, or single values of one row."
+            f"The dict to predict has a list for {wrong[0]!r} and a single value for {single!r}: give lists "
+            "of one length for all columns, or single values of one row."
         )
     return flattened(pd.DataFrame([dict(given)]))
 
