@@ -15,7 +15,7 @@ import pandas as pd
 from tuning.data import Transform, Wanted, as_frame, load_transform
 from tuning.errors import RecordError
 from tuning.families import Family
-from tuning.models import Model
+from tuning.models import TRAINING, Model
 from tuning.session import StudyFolder, replace_folder, to_json
 from tuning.store import TrialRecord
 from tuning.study._restore import find_family, restore_models
@@ -141,9 +141,10 @@ def export_bundle(study: PreparedStudy, record: TrialRecord) -> Path:
     shutil.rmtree(draft, ignore_errors=True)
     count = len(study.data.folds)
     first_fold = study.header.first_fold(count)
-    earlier = shutil.ignore_patterns(*(f"fold-{number}" for number in range(first_fold)))
+    unused = [f"fold-{number}" for number in range(first_fold)]
+    earlier, predicting = shutil.ignore_patterns(*unused), shutil.ignore_patterns(*unused, TRAINING)
     with study.folder.checkpoint(record.checkpoint) as checkpoint:
-        shutil.copytree(checkpoint, draft / "model", ignore=earlier)
+        shutil.copytree(checkpoint, draft / "model", ignore=predicting)
     with study.folder.mirror.reading(study.folder.transforms) as transforms:
         shutil.copytree(transforms, draft / transforms.name, ignore=earlier)
     family = find_family(study.header.families, record.model)

@@ -135,7 +135,9 @@ def read_history(
     _check_columns(frame, data)
     frame, zone_note = with_local_days(frame, data.time)
     rough, _ = series_of(frame, data.series)
-    columns, stamps, time_notes = decide_times(frame, data.time, lambda times: regularity(times, rough))
+    columns, stamps, time_notes = decide_times(
+        frame, data.time, lambda times: regularity(times, rough), data.day_first
+    )
     decimal_comma = _values.uses_decimal_comma(frame[data.target][~np.isnat(stamps)])
     spec = SeriesColumns(columns, data.series, data.target, decimal_comma, "", ())
     rows = _read_rows(frame, spec, stamps)

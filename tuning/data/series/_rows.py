@@ -12,6 +12,7 @@ import pandas as pd
 from pandas.api import types
 
 from tuning.data import _values
+from tuning.data._offers import listing
 from tuning.data.series._frequency import DAY, IntArray, Stamps, weekdays
 from tuning.data.series._grid import show
 from tuning.data.series._time_parts import is_time_part
@@ -220,8 +221,8 @@ def _advice(separators: tuple[str, ...], times: Sequence[str], keys: Sequence[st
     told = " and ".join(map(repr, separators))
     verb = "tells" if len(separators) == 1 else "tell"
     is_time = all(map(is_time_part, separators))
-    option, columns = ("--time", times) if is_time else ("--series", keys)
-    return f"{told} {verb} such rows apart, give {option} {','.join([*columns, *separators])}"
+    option, key, columns = ("--time", "data.time", times) if is_time else ("--series", "data.series", keys)
+    return f"{told} {verb} such rows apart, give {listing(option, key, [*columns, *separators])}"
 
 
 def _are_clock_changes(repeated: Stamps, stamps: Stamps) -> bool:
