@@ -226,6 +226,16 @@ def test_rows_to_come_keep_identifiers_also_beyond_the_horizon(of_series: Path, 
     assert outputs["prediction"].isna().tolist() == [False] * 6 + [True] * 2
 
 
+def test_identifiers_stay_as_they_are_where_forecasts_have_no_row(of_series: Path, tmp_path: Path) -> None:
+    rows = coming(1).assign(ok=[True, False], code=["A1", "B2"])
+    rows.to_csv(tmp_path / "coming.csv", index=False)
+    predict(of_series, tmp_path / "coming.csv", tmp_path / "out.csv")
+    lines = [line.split(",")[:3] for line in (tmp_path / "out.csv").read_text().splitlines()]
+    assert lines[0] == ["id", "ok", "code"]
+    assert [line for line in lines[1:] if any(line)] == [["3000", "True", "A1"], ["3001", "False", "B2"]]
+    assert len(lines) == 1 + 2 * HORIZON
+
+
 # -- frames to train on ----------------------------------------------------------------------------
 
 

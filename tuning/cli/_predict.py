@@ -81,6 +81,8 @@ def _beside_unused(
     if taken:
         typer.echo(f"Not copied, as predictions have columns of that name: {', '.join(taken)}.", err=True)
     kept = rows[[name for name in unused if name not in taken]]
+    if not predictions.index.isin(kept.index).all():
+        kept = kept.convert_dtypes(convert_floating=False)  # whole numbers stay so beside empty cells
     return kept.reindex(predictions.index).join(predictions)
 
 
