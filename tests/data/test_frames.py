@@ -280,6 +280,33 @@ def test_what_is_no_table_to_train_on(given: object) -> None:
         table_to_keep(given)
 
 
+@pytest.mark.parametrize(
+    ("index", "columns"),
+    [
+        (DAYS.rename("day"), ["day", "x"]),
+        (DAYS.to_period("D").rename("day"), ["day", "x"]),
+        (pd.MultiIndex.from_arrays([list("abc"), DAYS], names=["shop", "day"]), ["shop", "day", "x"]),
+        (pd.RangeIndex(3), ["x"]),
+        (pd.Index([7, 3, 3]), ["x"]),
+    ],
+)
+def test_an_index_in_a_parquet_file_is_read(index: pd.Index, columns: list[str], tmp_path: Path) -> None:
+    pd.DataFrame({"x": [1, 2, 3]}, index=index).to_parquet(tmp_path / "t.parquet")
+    frame = read_frame(tmp_path / "t.parquet")
+    assert list(frame.columns) == columns
+    assert frame.index.equals(pd.RangeIndex(3))
+    if "day" in columns:
+        assert list(frame["day"]) == list(DAYS)
+
+
+def test_times_in_a_parquet_file_that_have_no_name_are_told_of(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    pd.DataFrame({"x": [1, 2, 3]}, index=DAYS).to_parquet(tmp_path / "t.parquet")
+    assert list(read_frame(tmp_path / "t.parquet").columns) == ["x"]
+    assert "its index holds times and has no name" in caplog.text
+
+
 def test_columns_that_a_model_does_not_use() -> None:
     frame = ROWS.assign(id=["0012", "0013", "A7"], y=1.0, path=[[1], [2], [3]])
     assert unused_columns(frame, TABLE, "y") == ["id"]
