@@ -133,8 +133,8 @@ def test_what_has_a_way_to_pandas() -> None:
 
 @pytest.mark.parametrize("kind", [str, Path])
 def test_a_path_is_read(kind: type, tmp_path: Path) -> None:
-    ROWS.to_csv(tmp_path / "rows.csv", index=False)
-    same(kind(tmp_path / "rows.csv"), TABLE, ROWS.reset_index(drop=True))
+    ROWS.to_json(tmp_path / "rows.json", orient="records")
+    same(kind(tmp_path / "rows.json"), TABLE, ROWS.reset_index(drop=True))
     with pytest.raises(DataError, match=r"no data file .*rows\.txt"):
         as_frame(kind(tmp_path / "rows.txt"), TABLE)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from tuning.data import _values
 from tuning.data._names import check_trained_on
 from tuning.errors import DataError
 
@@ -22,7 +23,7 @@ def with_all_columns(frame: pd.DataFrame, spec: SeriesColumns) -> pd.DataFrame:
     """
     if spec.target not in frame.columns:
         _refuse_another_name(frame, spec.target)
-    has_targets = spec.target in frame.columns and bool(frame[spec.target].notna().any())
+    has_targets = spec.target in frame.columns and _values.has_value(frame[spec.target])
     check_trained_on(frame, spec.needed(has_targets=has_targets))
     absent = {name: np.nan for name in spec.names if name not in frame.columns}
     return spec.of(frame).assign(**absent)
