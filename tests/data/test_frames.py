@@ -213,7 +213,21 @@ def test_an_index_without_a_name_is_not_taken_for_a_feature() -> None:
     assert "x" not in as_frame(dates, DATED)
 
 
-@pytest.mark.parametrize(("unit", "first"), [("D", "2024-03-30"), ("M", "2024-03-01"), ("Q", "2024-01-01")])
+@pytest.mark.parametrize("unit", ["W-SUN", "W-FRI", "D", "MS", "h"])
+def test_times_are_the_same_after_a_turn_as_periods(unit: str) -> None:
+    times = pd.date_range("2024-03-01", periods=5, freq=unit)
+    frame = as_frame(pd.DataFrame({"day": times.to_period(), "x": 1}), DATED)
+    assert list(frame["day"]) == list(times)
+    assert list(as_frame(pd.DataFrame({"x": 1}, index=times.to_period()), DATED)["day"]) == list(times)
+
+
+@pytest.mark.parametrize(
+    ("unit", "first"),
+    [
+        ("D", "2024-03-30"), ("M", "2024-03-01"), ("Q", "2024-01-01"), ("Y", "2024-01-01"),
+        ("W", "2024-03-31"), ("W-FRI", "2024-04-05"), ("W-SAT", "2024-03-30"),
+    ],
+)  # fmt: skip
 def test_periods_are_times(unit: str, first: str) -> None:
     frame = as_frame(pd.DataFrame({"day": DAYS.to_period(unit), "x": 1}), DATED)
     assert frame["day"].iloc[0] == pd.Timestamp(first)

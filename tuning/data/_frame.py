@@ -199,7 +199,7 @@ def _is_listed(value: object) -> TypeGuard[Iterable[Any]]:
 def named(frame: pd.DataFrame, what: str) -> pd.DataFrame:
     """Name the columns as a file has them: text, without spaces around, levels joined by dots.
 
-    Periods become the times at which they begin.
+    Periods become times (`without_periods`).
 
     Args:
         frame: not changed.

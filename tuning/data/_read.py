@@ -41,7 +41,7 @@ def read_frame(path: str | Path, delimiter: str | None = None) -> pd.DataFrame:
     The format follows from the suffix: .csv, .tsv, .txt, .data; .parquet, .pq; .json (a list of records,
     one record, or an object of columns); .jsonl, .ndjson; text formats also as .gz, .bz2 or .xz. Nested
     records become columns with dotted names, and an index with a name that pandas wrote to Parquet a column.
-    Periods are the times at which they begin. Large JSON files are read record by record, in little more
+    Periods are times (`without_periods`). Large JSON files are read record by record, in little more
     memory than the table takes.
 
     Args:
