@@ -247,10 +247,9 @@ def resume(
     from tuning.progress import make_view
     from tuning.study import run_study, take_up
 
-    study = take_up(storage, name, changes, names(models), given_by=OPTION_NAMES)
     with _resume_line(name, storage):
         outcome = run_study(
-            study,
+            take_up(storage, name, changes, names(models), given_by=OPTION_NAMES),
             make_view(quiet=quiet),
             new_time_budget=time_budget is not None,
             new_trials=trials is not None or total_trials is not None,
@@ -267,8 +266,11 @@ def _resume_line(name: str, storage: str) -> Iterator[None]:
     except (KeyboardInterrupt, SystemExit) as error:
         # Ray puts a handler of its own in place, which turns SIGTERM into an exit with that code.
         by_signal = isinstance(error, KeyboardInterrupt) or error.code == signal.SIGTERM
-        if not by_signal or not StudyFolder(storage, name).exists():
+        if not by_signal:
             raise
+        if not StudyFolder(storage, name).exists():
+            typer.echo(f"\nInterrupted before the study {name} was set up; nothing has run.", err=True)
+            raise typer.Exit(130) from error
         _exit_interrupted(name, storage)
     finally:
         signal.signal(signal.SIGTERM, before)
