@@ -14,6 +14,8 @@ from tuning.cli import _dashboard, _jobs, _look, _predict, _refit, _run, _show, 
 from tuning.config.explain import closest, full_stop
 from tuning.errors import InputError, TuningError
 
+_INTERRUPTED = 130
+
 _HELP = (
     "Tune every model family that fits your data, side by side, on all of your hardware.\n\n"
     "Start with:\n\n"
@@ -44,7 +46,7 @@ class _Commands(TyperGroup):
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
-            _stop("Interrupted.", 130)
+            _stop("Interrupted.", _INTERRUPTED)
 
 
 def _usage(error: Any) -> str:
@@ -111,9 +113,9 @@ def run() -> None:
     except TuningError as error:
         _stop(str(error), 1)
     except KeyboardInterrupt:
-        _stop("Interrupted.", 130)
+        _stop("Interrupted.", _INTERRUPTED)
 
 
 def _stop(message: str, code: int) -> NoReturn:
-    typer.echo(message if code == 130 else f"Error: {message}", err=True)
+    typer.echo(f"\n{message}" if code == _INTERRUPTED else f"Error: {message}", err=True)
     raise SystemExit(code)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from tuning.cli._configure import configure, names, roles_of
+from tuning.cli._loading import interruptible
 from tuning.cli._options import (
     DEFAULT_STORAGE,
     OPTION_NAMES,
@@ -188,8 +189,9 @@ def run(
         }
     )
     config = configure(study_file, options, roles_of(names(drop), names(known)), settings or [])
-    from tuning.progress import make_view
-    from tuning.study import run_study, set_up
+    with interruptible():
+        from tuning.progress import make_view
+        from tuning.study import run_study, set_up
 
     storage_folder = config.storage.folder
     with _resume_line(config.name, storage_folder):
@@ -244,8 +246,9 @@ def resume(
     changes: dict[str, Any] = {}
     for key, value in options.items():
         set_entry(changes, key, value)
-    from tuning.progress import make_view
-    from tuning.study import run_study, take_up
+    with interruptible():
+        from tuning.progress import make_view
+        from tuning.study import run_study, take_up
 
     with _resume_line(name, storage):
         outcome = run_study(
