@@ -186,18 +186,18 @@ def _decide(
     if decision.column is None:
         return decision
     lost, given = decision.column.lost_of(column)
-    share = float(lost.sum() / max(given.sum(), 1))
-    decision = _Decision(name, replace(decision.column, lost=share), decision.remark)
-    codes = _codes(column, decision.column)
+    spec = replace(decision.column, lost=float(lost.sum() / max(given.sum(), 1)))
+    decision = replace(decision, column=spec)
+    codes = _codes(column, spec)
     if not _varies(codes):
         return _Decision(name, None, "dropped, all rows to learn from hold one value")
-    if role is None and _counts(column, decision.column, series):
+    if role is None and _counts(column, spec, series):
         return _Decision(
             name,
             None,
             "dropped, as the numbers of rows (keep it by --set data.roles.NAME=known, past or static)",
         )
-    return _with_role(decision, decision.column, codes, series, role)
+    return _with_role(decision, spec, codes, series, role)
 
 
 def _with_role(
