@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
@@ -153,8 +154,6 @@ def test_a_transform_kept_before_forms_were_is_read(tmp_path: Path) -> None:
     data = trained(tmp_path, 12, 7, 30, roles={"x": "categorical"})
     transform(data).save(tmp_path / "kept")
     state = tmp_path / "kept" / "transform.json"
-    import json
-
     old = json.loads(state.read_text())
     del old["missing"]
     for column in old["columns"]:

@@ -16,7 +16,8 @@ import pandas as pd
 
 from tuning.data import _columns, _values
 from tuning.data._columns import ColumnSpec
-from tuning.data._missing import WORDS, without
+from tuning.data._missing import WORDS
+from tuning.data._numbers import NO_VALUES
 from tuning.data.config import ColumnRole
 from tuning.errors import DataError
 
@@ -164,7 +165,8 @@ def _cells(spec: ColumnSpec, column: pd.Series[Any], levels: Sequence[str]) -> t
 def _is_missing(column: pd.Series[Any]) -> Bools:
     if not _values.is_words(column):
         return np.asarray(column.isna(), dtype=bool)
-    return np.asarray(_values.as_labels(without(column, WORDS)).isna(), dtype=bool)
+    codes, labels = _values.distinct_labels(column, WORDS)
+    return np.array([*(label.casefold() in NO_VALUES for label in labels), True], dtype=bool)[codes]
 
 
 def _has_numbers(spec: ColumnSpec, column: pd.Series[Any]) -> Bools:

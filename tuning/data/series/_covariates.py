@@ -17,7 +17,7 @@ from tuning.data import _values
 from tuning.data._dates import infer_dates
 from tuning.data._labels import LabelForm, are_codes
 from tuning.data._missing import without
-from tuning.data._numbers import NumberFormat, NumberGuess, infer_numbers, number_from_json
+from tuning.data._numbers import NO_VALUES, NumberFormat, NumberGuess, infer_numbers, number_from_json
 from tuning.data._untyped import typed
 from tuning.data.config import ColumnRole
 from tuning.data.series._frequency import IntArray
@@ -118,7 +118,8 @@ class CovariateColumn:
             codes, labels = self.read_labels(column)
             unseen = np.array([*(label not in self.levels for label in labels), False], dtype=bool)
             return unseen[codes], codes >= 0
-        given = _values.as_labels(without(column)).notna().to_numpy(dtype=bool)
+        codes, labels = _values.distinct_labels(column)
+        given = np.array([*(label.casefold() not in NO_VALUES for label in labels), False], dtype=bool)[codes]
         return given & np.isnan(self.read(column)[0]), given
 
 
