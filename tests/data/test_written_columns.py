@@ -98,7 +98,15 @@ def test_a_column_that_is_nearly_numbers_or_dates_is_named(column: list[str], wo
     assert note_of(told) == ""
 
 
-@pytest.mark.parametrize("column", [["red", "blue"] * 60, ["A7", "B8", "12"] * 40, ["1.2.10", "3.4"] * 60])
+@pytest.mark.parametrize(
+    "column",
+    [
+        ["red", "blue"] * 60,
+        ["A7", "B8", "12"] * 40,
+        ["1.2.10", "3.4"] * 60,
+        ["7 UP", "3M", "Fanta", "Nestea", "Sprite"] * 24,
+    ],
+)
 def test_a_column_of_labels_is_not(column: list[str]) -> None:
     assert "though" not in note_of(prepared(column))
 

@@ -127,7 +127,7 @@ class NumberGuess:
         share: of the rows with a value, those that are numbers by it.
         note: what was decided, to stand behind "read as numbers"; empty for plain numbers.
         example: the first value that is no number; empty where all are.
-        units: the units found, where they are several.
+        units: the units found, where they are several and half of the values are numbers with one of them.
     """
 
     format: NumberFormat
@@ -139,7 +139,7 @@ class NumberGuess:
     @property
     def is_nearly_numbers(self) -> bool:
         """Whether so many of the values are numbers that a person should know why the column is not."""
-        return self.share >= _NEARLY or len(self.units) > 1
+        return self.share >= _NEARLY or bool(self.units)
 
     @property
     def doubt(self) -> str:
@@ -198,7 +198,10 @@ def _guess(texts: Sequence[str], counts: IntArray, decimal_comma: bool | None) -
     fits = np.array([part is not None and form.fits(part) for part in parts], dtype=bool)
     good = ~np.isnan(numbers) & fits
     present = np.array([text.casefold() not in NO_VALUES for text in texts], dtype=bool)
-    share = float(counts[good].sum() / max(counts[present].sum(), 1))
+    n_present = max(counts[present].sum(), 1)
+    share = float(counts[good].sum() / n_present)
+    if counts[~np.isnan(numbers)].sum() < _NEARLY * n_present:
+        units = ()  # some labels begin with a digit
 
     bad = np.flatnonzero(present & ~good)
     example = texts[bad[0]] if len(bad) else ""

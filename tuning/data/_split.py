@@ -26,6 +26,7 @@ from tuning.errors import DataError
 Rows = npt.NDArray[np.intp]
 
 TRAIN, VALID, TEST = "train", "valid", "test"
+_FEWEST_TRAINING_ROWS = 2
 _PARTS = {
     **dict.fromkeys(("train", "training"), TRAIN),
     **dict.fromkeys(("valid", "validation", "val", "dev"), VALID),
@@ -384,7 +385,13 @@ def rows_of_folds(splits: pd.DataFrame, method: SplitMethod) -> list[Parts]:
         train = (part == TRAIN) | ((part == VALID) & (fold != number))
         if method is SplitMethod.TIME:
             train &= fold < number
-        if not (train.any() and valid.any()):
-            raise DataError(f"Fold {number} has no row to train or none to validate: set fewer split.folds.")
+        if not valid.any():
+            raise DataError(f"Fold {number} has no row to validate: set fewer split.folds.")
+        if train.sum() < _FEWEST_TRAINING_ROWS:
+            rows = "1 row" if train.any() else "no row"
+            raise DataError(
+                f"Fold {number} has {rows} to train on, {_FEWEST_TRAINING_ROWS} are needed: set "
+                "fewer split.folds."
+            )
         found.append(Parts(np.flatnonzero(train), np.flatnonzero(valid), np.flatnonzero(part == TEST)))
     return found

@@ -23,7 +23,7 @@ _LETTER = rf"[^\W\d_]|[%‰°′″'\"/·{_CURRENCY}]"
 _BEHIND = rf"(?:{_LETTER})(?:{_LETTER}|[.^-]){{0,11}}[23]?"
 _WRITTEN = re.compile(
     rf"(?P<sign>{_SIGN})?\s*(?P<open>\()?\s*(?P<before>{_BEFORE})?\s*(?P<inner>{_SIGN})?\s*(?P<late>\()?\s*"
-    r"(?P<digits>\d(?:[\d.,'\u2019\s]*\d)?[.,]?|[.,]\d+)"
+    r"(?P<digits>\d(?:[\d.,'\u2019\s]*\d)?(?:[.,](?![^\W\d_]))?|[.,]\d+)"
     rf"(?P<exponent>[eE]{_SIGN}?\d+)?"
     rf"\s*(?P<close>\))?\s*(?P<behind>{_BEHIND})?\s*(?P<end>\))?(?P<last>(?!\+){_SIGN})?"
 )
