@@ -158,8 +158,10 @@ def _cells(spec: ColumnSpec, column: pd.Series[Any], levels: Sequence[str]) -> t
     if spec.role is ColumnRole.CATEGORICAL:
         codes = _columns.read_codes(spec, column, levels)
         return codes == _columns.UNSEEN, codes == _columns.MISSING
-    missing = _is_missing(column)
-    return ~missing & ~_READ[spec.role](spec, column), missing
+    missing = ~_READ[spec.role](spec, column)
+    lost = missing.copy()
+    missing[lost] = _is_missing(column[lost])  # the others have a value, as they were read
+    return lost & ~missing, missing
 
 
 def _is_missing(column: pd.Series[Any]) -> Bools:

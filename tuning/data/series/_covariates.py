@@ -118,9 +118,12 @@ class CovariateColumn:
             codes, labels = self.read_labels(column)
             unseen = np.array([*(label not in self.levels for label in labels), False], dtype=bool)
             return unseen[codes], codes >= 0
-        codes, labels = _values.distinct_labels(column)
-        given = np.array([*(label.casefold() not in NO_VALUES for label in labels), False], dtype=bool)[codes]
-        return given & np.isnan(self.read(column)[0]), given
+        given = ~np.isnan(self.read(column)[0])
+        unread = ~given
+        codes, labels = _values.distinct_labels(column[unread])
+        is_value = [*(label.casefold() not in NO_VALUES for label in labels), False]
+        given[unread] = np.array(is_value, dtype=bool)[codes]
+        return given & unread, given
 
 
 @dataclass(frozen=True)
