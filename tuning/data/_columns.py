@@ -143,8 +143,9 @@ def date_parts(column: pd.Series[Any], date: DateFormat, parts: Sequence[str]) -
 def read_codes(spec: ColumnSpec, column: pd.Series[Any], levels: Sequence[str]) -> npt.NDArray[np.int64]:
     """(n,) place of each label among the levels, `UNSEEN` or `MISSING` where it has none."""
     codes, labels = (spec.labels or LabelForm()).read_codes(column)
-    places = pd.Index(levels, dtype=object).get_indexer(pd.Index(labels, dtype=object))
-    return np.append(np.where(places < 0, UNSEEN, places), MISSING).astype(np.int64)[codes]
+    place = {level: number for number, level in enumerate(levels)}
+    places = [place.get(label, UNSEEN) for label in labels]
+    return np.array([*places, MISSING], dtype=np.int64)[codes]
 
 
 def with_role(specs: Sequence[ColumnSpec], role: ColumnRole) -> list[ColumnSpec]:

@@ -16,7 +16,8 @@ import pandas as pd
 
 from tuning.data import _columns, _values
 from tuning.data._columns import ColumnSpec
-from tuning.data._missing import WORDS, without
+from tuning.data._missing import WORDS
+from tuning.data._numbers import NO_VALUES
 from tuning.data.config import ColumnRole
 from tuning.errors import DataError
 
@@ -157,14 +158,17 @@ def _cells(spec: ColumnSpec, column: pd.Series[Any], levels: Sequence[str]) -> t
     if spec.role is ColumnRole.CATEGORICAL:
         codes = _columns.read_codes(spec, column, levels)
         return codes == _columns.UNSEEN, codes == _columns.MISSING
-    missing = _is_missing(column)
-    return ~missing & ~_READ[spec.role](spec, column), missing
+    missing = ~_READ[spec.role](spec, column)
+    lost = missing.copy()
+    missing[lost] = _is_missing(column[lost])  # the others have a value, as they were read
+    return lost & ~missing, missing
 
 
 def _is_missing(column: pd.Series[Any]) -> Bools:
     if not _values.is_words(column):
         return np.asarray(column.isna(), dtype=bool)
-    return np.asarray(_values.as_labels(without(column, WORDS)).isna(), dtype=bool)
+    codes, labels = _values.distinct_labels(column, WORDS)
+    return np.array([*(label.casefold() in NO_VALUES for label in labels), True], dtype=bool)[codes]
 
 
 def _has_numbers(spec: ColumnSpec, column: pd.Series[Any]) -> Bools:

@@ -36,8 +36,8 @@ def notes_on_words(frame: pd.DataFrame, specs: Sequence[ColumnSpec]) -> list[str
             labels[kept].append(spec.name)
     notes = [f"Read as missing, as are empty cells: {_shown(missing)}."] if missing else []
     if labels:
-        words = sorted({word for group in labels for word in group})
-        way_out = setting("data.missing", ",".join(words))
+        names = sorted({word for group in labels for word in group})
+        way_out = setting("data.missing", ",".join(names))
         notes.append(f"Read as labels of their own: {_shown(labels)}; {way_out} reads them as missing.")
     return notes
 

@@ -10,9 +10,9 @@ from typing import Any, Protocol
 import numpy.typing as npt
 import pandas as pd
 
+from tuning.data._class_labels import ClassLabel
 from tuning.data._frame import Wanted
 from tuning.data._losses import ColumnLoss
-from tuning.data._target import ClassLabel
 from tuning.data.config import ColumnRole
 from tuning.metrics import Metric
 from tuning.models import Schema, Table, Task

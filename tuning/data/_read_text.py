@@ -30,8 +30,9 @@ def read_text(path: Path, names: Sequence[str], dialect: Dialect) -> pd.DataFram
         OSError, UnicodeError: the file cannot be read.
     """
     table = _fast(path, len(names), dialect)
-    columns = [] if table is None else list(map(_stripped, table.columns))
-    if not columns or any(column is None for column in columns):
+    found = () if table is None else map(_stripped, table.columns)
+    columns = [column for column in found if column is not None]
+    if len(columns) < len(names):
         return _slow(path, dialect)
     arrays = {place: pd.array(column, dtype=TEXT) for place, column in enumerate(columns)}
     return pd.DataFrame(arrays, copy=False).set_axis(list(names), axis=1)
@@ -79,7 +80,8 @@ def _slow(path: Path, dialect: Dialect) -> pd.DataFrame:
         skipinitialspace=True,
         low_memory=False,
     )
-    return frame.apply(_trimmed)
+    trimmed: pd.DataFrame = frame.apply(_trimmed)
+    return trimmed
 
 
 def _trimmed(column: pd.Series[Any]) -> pd.Series[Any]:

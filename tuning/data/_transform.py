@@ -14,6 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from tuning.data import _columns, _text
+from tuning.data._class_labels import ClassLabel
 from tuning.data._columns import ColumnSpec
 from tuning.data._dense import HEAVY_TAIL, HEAVY_TAIL_FOR_CLASSES, DenseEncoder, is_one_hot
 from tuning.data._float32 import Float32Map
@@ -24,7 +25,6 @@ from tuning.data._missing import blanked
 from tuning.data._roles import decide
 from tuning.data._sequences import SequenceEncoder
 from tuning.data._state import load_encoders, save_encoders, schema_from_json
-from tuning.data._target import ClassLabel
 from tuning.data._values import as_numbers
 from tuning.data._written_columns import GivenForms
 from tuning.data.config import ColumnRole, SequenceLayout

@@ -43,7 +43,7 @@ def typed(column: pd.Series[Any]) -> pd.Series[Any]:
     text, values = _numbers_of(column)
     if values is None or text.null_count == len(text):
         return column
-    whole = _cast(text, pa.int64())
+    whole = _cast(text, pa.int64()) if _cast(text.slice(0, _HEAD), pa.int64()) is not None else None
     if whole is not None:
         return column if _any(text, _CODE) else _whole_numbers(whole, column)
     numbers = values.to_numpy(zero_copy_only=False)

@@ -70,7 +70,8 @@ def distinct_labels(
     if missing is None:
         missing = MARKS if is_untyped(column) else ()
     if column.dtype == object:  # where 1 and True are two, and a list is no key
-        first, values = np.arange(len(column)), column.to_numpy()
+        first: npt.NDArray[np.intp] = np.arange(len(column))
+        values: Any = column.to_numpy()
     else:
         first, values = pd.factorize(column, use_na_sentinel=True)
     read = np.array([*(_label(value, missing) for value in values), None], dtype=object)

@@ -17,7 +17,7 @@ from tuning.data import _values
 from tuning.data._dates import infer_dates
 from tuning.data._labels import LabelForm, are_codes
 from tuning.data._missing import without
-from tuning.data._numbers import NumberFormat, NumberGuess, infer_numbers, number_from_json
+from tuning.data._numbers import NO_VALUES, NumberFormat, NumberGuess, infer_numbers, number_from_json
 from tuning.data._untyped import typed
 from tuning.data.config import ColumnRole
 from tuning.data.series._frequency import IntArray
@@ -118,8 +118,12 @@ class CovariateColumn:
             codes, labels = self.read_labels(column)
             unseen = np.array([*(label not in self.levels for label in labels), False], dtype=bool)
             return unseen[codes], codes >= 0
-        given = _values.as_labels(without(column)).notna().to_numpy(dtype=bool)
-        return given & np.isnan(self.read(column)[0]), given
+        given = ~np.isnan(self.read(column)[0])
+        unread = ~given
+        codes, labels = _values.distinct_labels(column[unread])
+        is_value = [*(label.casefold() not in NO_VALUES for label in labels), False]
+        given[unread] = np.array(is_value, dtype=bool)[codes]
+        return given & unread, given
 
 
 @dataclass(frozen=True)
@@ -186,18 +190,18 @@ def _decide(
     if decision.column is None:
         return decision
     lost, given = decision.column.lost_of(column)
-    share = float(lost.sum() / max(given.sum(), 1))
-    decision = _Decision(name, replace(decision.column, lost=share), decision.remark)
-    codes = _codes(column, decision.column)
+    spec = replace(decision.column, lost=float(lost.sum() / max(given.sum(), 1)))
+    decision = replace(decision, column=spec)
+    codes = _codes(column, spec)
     if not _varies(codes):
         return _Decision(name, None, "dropped, all rows to learn from hold one value")
-    if role is None and _counts(column, decision.column, series):
+    if role is None and _counts(column, spec, series):
         return _Decision(
             name,
             None,
             "dropped, as the numbers of rows (keep it by --set data.roles.NAME=known, past or static)",
         )
-    return _with_role(decision, decision.column, codes, series, role)
+    return _with_role(decision, spec, codes, series, role)
 
 
 def _with_role(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ import pandas as pd
 from tuning.data._labels import LabelForm
 from tuning.data._missing import blanked
 from tuning.data._names import check_column
-from tuning.data._numbers import NumberFormat, infer_numbers, number_from_json
+from tuning.data._numbers import NumberFormat, infer_numbers
 from tuning.data._untyped import typed, typed_frame
 from tuning.data.config import ColumnRole, DataConfig
 from tuning.data.series._covariates import CovariateColumn, decide_covariates
@@ -29,89 +29,13 @@ from tuning.data.series._rows import (
     refuse_unlearnable,
     series_of,
 )
-from tuning.data.series._times import TimeColumn, decide_times, read_times, unreadable, with_local_days
+from tuning.data.series._series_columns import SeriesColumns
+from tuning.data.series._times import decide_times, read_times, unreadable, with_local_days
 from tuning.data.series._to_come import with_all_columns
 from tuning.errors import DataError
 
 _LOGGER = logging.getLogger(__name__)
 _ROLES = (ColumnRole.KNOWN, ColumnRole.PAST, ColumnRole.STATIC, ColumnRole.DROP)
-
-
-@dataclass(frozen=True)
-class SeriesColumns:
-    """How a file of series is read: all that was decided on the data that a model was trained on.
-
-    Attributes:
-        time: columns that the times are read from.
-        series: columns that tell series apart.
-        target: column to forecast.
-        number: form of targets written as text.
-        frequency: of the grid, as pandas names it.
-        covariates: columns that covariates are read from.
-        labels: forms of the labels of `series`.
-        missing: words for a missing value, as the user gave them.
-    """
-
-    time: tuple[TimeColumn, ...]
-    series: tuple[str, ...]
-    target: str
-    number: NumberFormat
-    frequency: str
-    covariates: tuple[CovariateColumn, ...]
-    labels: tuple[LabelForm, ...] = ()
-    missing: tuple[str, ...] = ()
-
-    def to_json(self) -> dict[str, Any]:
-        """As plain values."""
-        return {
-            "time": [column.to_json() for column in self.time],
-            "series": list(self.series),
-            "target": self.target,
-            "number": self.number.to_json(),
-            "frequency": self.frequency,
-            "covariates": [column.to_json() for column in self.covariates],
-            "labels": [asdict(form) for form in self.labels],
-            "missing": list(self.missing),
-        }
-
-    @classmethod
-    def from_json(cls, value: dict[str, Any]) -> SeriesColumns:
-        """From what `to_json` gave."""
-        return cls(
-            time=tuple(TimeColumn.from_json(column) for column in value["time"]),
-            series=tuple(value["series"]),
-            target=value["target"],
-            number=number_from_json(value),
-            frequency=value["frequency"],
-            covariates=tuple(CovariateColumn.from_json(column) for column in value["covariates"]),
-            labels=tuple(map(LabelForm.from_json, value.get("labels") or ()))
-            or (LabelForm(),) * len(value["series"]),
-            missing=tuple(value.get("missing") or ()),
-        )
-
-    def needed(self, *, has_targets: bool) -> tuple[str, ...]:
-        """Names of the columns that a table to forecast from must have.
-
-        Where targets are given, so is all that is known up to them. Rows without a target are the time to
-        come, of which only what is known in advance can be given; what does not change over time is kept.
-
-        Args:
-            has_targets: whether a target is given in the table.
-        """
-        roles = {CovariateRole.KNOWN, *({CovariateRole.PAST} if has_targets else ())}
-        times = (column.name for column in self.time)
-        covariates = (column.name for column in self.covariates if column.role in roles)
-        return (*times, *self.series, *covariates)
-
-    def of(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """Leave out columns that are not read: rows that differ in them alone are one observation."""
-        return frame[[name for name in self.names if name in frame.columns]]
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Names of all columns that are read."""
-        times = (column.name for column in self.time)
-        return (*times, *self.series, self.target, *(column.name for column in self.covariates))
 
 
 @dataclass(frozen=True)
@@ -248,7 +172,7 @@ def _read_rows(frame: pd.DataFrame, spec: SeriesColumns, stamps: Stamps) -> _Row
     positions = np.arange(len(frame) - footer)
     stamps = stamps[positions]
     if np.isnat(stamps).any() or not len(stamps):
-        raise unreadable(names, frame, int(np.isnat(stamps).argmax()) if len(stamps) else 0)
+        raise unreadable(spec.time, frame, int(np.isnat(stamps).argmax()) if len(stamps) else 0)
     table = frame.iloc[positions]
     series, labels = series_of(table, spec.series, spec.labels)
     refuse_missing_series(series, spec.series, frame, positions)

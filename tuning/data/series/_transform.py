@@ -27,10 +27,11 @@ from tuning.data.series._kept import load_history, save_history, tail
 from tuning.data.series._origins import Origins, latest_origins
 from tuning.data.series._panel import CovariateScale, PanelRecipe
 from tuning.data.series._placing import placed
-from tuning.data.series._read_series import SeriesColumns, read_like
+from tuning.data.series._read_series import read_like
 from tuning.data.series._rows import SERIES_JOINT
 from tuning.data.series._scaling import Scaling
 from tuning.data.series._season import Seasons
+from tuning.data.series._series_columns import SeriesColumns
 from tuning.data.series._time_parts import TimePart
 from tuning.data.series._unknown import losses_of_series
 from tuning.errors import DataError

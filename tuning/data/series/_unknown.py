@@ -10,8 +10,8 @@ import pandas as pd
 from tuning.data._losses import ColumnLoss
 from tuning.data._missing import blanked
 from tuning.data.series._covariates import CovariateColumn, Kind
-from tuning.data.series._read_series import SeriesColumns
 from tuning.data.series._rows import series_of
+from tuning.data.series._series_columns import SeriesColumns
 
 _WHAT = {
     Kind.CATEGORY: "a value that training did not have",
