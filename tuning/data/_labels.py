@@ -71,6 +71,8 @@ class LabelForm:
     def read_codes(self, column: pd.Series[Any]) -> tuple[npt.NDArray[np.int64], list[str]]:
         """(n,) code of each label by first appearance, -1 where missing; and the label of each code."""
         codes, labels = _values.distinct_labels(column, self.missing)
+        if not (self.numbers or self.truths):
+            return codes, labels
         again, distinct = pd.factorize(np.array([*map(self._form, labels), None], dtype=object))
         return again[codes].astype(np.int64), list(distinct)
 
