@@ -130,7 +130,7 @@ class TreeEnsemble(Model[ParamsT]):
             self._write_trees(folder)
 
     def _save_training(self, folder: Path) -> None:
-        folder.mkdir()
+        folder.mkdir(exist_ok=True)
         if self._valid_scores is not None:
             np.save(folder / _VALID_FILE, self._valid_scores, allow_pickle=False)
         self._write_training(folder)

@@ -204,7 +204,8 @@ class LightGBM(GradientBoosting[LightGBMParams]):
 
     def _write_booster(self, folder: Path) -> list[str]:
         assert self._booster is not None
-        self._booster.save_model(folder / _MODEL_FILE, num_iteration=self._trees_done)
+        # Not by LightGBM itself, whose error does not tell a full disk.
+        (folder / _MODEL_FILE).write_text(self._booster.model_to_string(num_iteration=self._trees_done))
         return [_MODEL_FILE]
 
     def _read_booster(self, folder: Path) -> None:

@@ -162,7 +162,8 @@ class XGBoost(GradientBoosting[XGBoostParams]):
 
     def _write_booster(self, folder: Path) -> list[str]:
         assert self._booster is not None
-        self._booster.save_model(folder / _MODEL_FILE)
+        # Not by XGBoost itself, whose error does not tell a full disk.
+        (folder / _MODEL_FILE).write_bytes(self._booster.save_raw("ubj"))
         return [_MODEL_FILE]
 
     def _read_booster(self, folder: Path) -> None:

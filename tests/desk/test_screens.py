@@ -1,4 +1,4 @@
-"""What stands on screens of any width: every column whole or named as left out, the live view in its place."""
+"""What stands on screens of any width: columns whole or named as left out, the live view in its place."""
 
 from __future__ import annotations
 

@@ -17,6 +17,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from tuning.data import _values
+from tuning.data._dates import infer_dates
 from tuning.data._rare import (
     check_class_counts,
     check_training_classes,
@@ -318,10 +319,7 @@ def _time_edges(times: npt.NDArray[np.float64], shares: list[float]) -> npt.NDAr
 
 def _times(deal: _Deal) -> npt.NDArray[np.float64]:
     column = deal.column.infer_objects()
-    times = _values.as_numbers(column)  # a date as a number: days
-    formats = _values.datetime_formats(column, 1.0) if np.isnan(times).any() else ()
-    if formats:
-        times = _values.days_since_epoch(_values.as_datetimes(column, formats[0]))
+    times = _values.as_numbers(as_times(column))  # a date as a number: days
     missing = np.isnan(times)
     if missing.any():
         raise DataError(
@@ -329,6 +327,20 @@ def _times(deal: _Deal) -> npt.NDArray[np.float64]:
             f"{str(column[missing].iloc[0])!r} is neither ({int(missing.sum())} of {len(column)} rows)."
         )
     return times
+
+
+def as_times(column: pd.Series[Any], day_first: bool | None = None) -> pd.Series[Any]:
+    """Return a column of dates as dates, where every value is one; all other columns as they are.
+
+    Args:
+        column: of times or numbers.
+        day_first: as the user gave it; None: by the values.
+    """
+    column = column.infer_objects()
+    if not np.isnan(_values.as_numbers(column)).any():
+        return column
+    guess = infer_dates(_values.with_value(column), day_first, least=1.0)
+    return column if guess is None else pd.Series(guess.format.read(column), column.index, name=column.name)
 
 
 def at_positions(splits: pd.DataFrame, positions: Rows) -> pd.DataFrame:

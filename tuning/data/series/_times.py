@@ -120,6 +120,8 @@ def _zone_note(column: pd.Series[Any], form: DateFormat) -> str:
     named = zone_names(column) if form.is_zoned is not False else None
     if named is None:
         return ""
+    if form.are_days:
+        return f"Times in {column.name!r} are read as days of their own time zone."
     shown = ", ".join(f"{name} as UTC{zone}" for name, zone in sorted(named.items()))
     without = ", those that name no time zone too" if form.is_zoned is None else ""
     return f"Times in {column.name!r} have a time zone: read as UTC{f' ({shown})' if shown else ''}{without}."
