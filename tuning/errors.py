@@ -7,6 +7,7 @@ from tuning.models.errors import TuningError
 __all__ = [
     "ConfigError",
     "DataError",
+    "DiskFullError",
     "ExecutionError",
     "InputError",
     "RecordError",
@@ -42,3 +43,7 @@ class ExecutionError(TuningError):
 
 class StorageError(ExecutionError):
     """The object store does not do what it is asked, after several tries."""
+
+
+class DiskFullError(ExecutionError):
+    """A disk, a quota or a file-size limit takes nothing more; no trial is to blame."""

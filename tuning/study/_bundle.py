@@ -15,7 +15,7 @@ import pandas as pd
 from tuning.data import Transform, Wanted, as_frame, load_transform
 from tuning.errors import RecordError
 from tuning.families import Family
-from tuning.models import Model
+from tuning.models import TRAINING, Model
 from tuning.session import StudyFolder, replace_folder, to_json
 from tuning.store import TrialRecord
 from tuning.study._restore import find_family, restore_models
@@ -89,15 +89,12 @@ def load_predictor(
         RecordError: the trial has no checkpoint.
         CheckpointError: its checkpoint is damaged.
     """
-    if record.checkpoint is None:
-        raise RecordError(
-            f"{record.id} has no checkpoint: it ended before its first score; name another trial."
-        )
+    checkpoint = record.require_checkpoint()
     transforms = load_transforms(folder)
     first_fold = header.first_fold(len(transforms))
     transforms = transforms[first_fold:]
     family: Family = find_family(header.families, record.model)
-    with folder.checkpoint(record.checkpoint) as path:
+    with folder.checkpoint(checkpoint) as path:
         schemas = [transform.schema for transform in transforms]
         models = restore_models(record, path, family, schemas, first_fold=first_fold, device=device)
     return Predictor(transforms, models, header.config.data.delimiter)
@@ -118,6 +115,13 @@ def load_transforms(folder: StudyFolder) -> list[Transform]:
         return [load_transform(each) for each in folders]
 
 
+def is_of_all_folds(folder: StudyFolder) -> bool:
+    """Whether the bundle is of an earlier version, which tested and exported the mean of folds by time."""
+    with folder.mirror.reading(folder.best) as best:
+        path = best / BUNDLE_FILE
+        return path.is_file() and '"folds"' not in path.read_text()
+
+
 def export_bundle(study: PreparedStudy, record: TrialRecord) -> Path:
     """Copy a trial's models, transforms and description to `best/`, all or nothing.
 
@@ -127,16 +131,15 @@ def export_bundle(study: PreparedStudy, record: TrialRecord) -> Path:
         RecordError: the trial has no checkpoint.
         OSError: the checkpoint is gone, or the folder cannot be written.
     """
-    if record.checkpoint is None:
-        raise RecordError(f"{record.id} has no checkpoint to export.")
     final = study.folder.best
     draft = final.with_name(".best.draft")
     shutil.rmtree(draft, ignore_errors=True)
     count = len(study.data.folds)
     first_fold = study.header.first_fold(count)
-    earlier = shutil.ignore_patterns(*(f"fold-{number}" for number in range(first_fold)))
-    with study.folder.checkpoint(record.checkpoint) as checkpoint:
-        shutil.copytree(checkpoint, draft / "model", ignore=earlier)
+    unused = [f"fold-{number}" for number in range(first_fold)]
+    earlier, predicting = shutil.ignore_patterns(*unused), shutil.ignore_patterns(*unused, TRAINING)
+    with study.folder.checkpoint(record.require_checkpoint()) as checkpoint:
+        shutil.copytree(checkpoint, draft / "model", ignore=predicting)
     with study.folder.mirror.reading(study.folder.transforms) as transforms:
         shutil.copytree(transforms, draft / transforms.name, ignore=earlier)
     family = find_family(study.header.families, record.model)

@@ -8,8 +8,9 @@ import math
 from tuning.errors import TuningError
 from tuning.leaderboard import Leaderboard, LeaderboardRow, build_leaderboard
 from tuning.session import StudyFolder, write_atomically
+from tuning.storage import is_disk_full
 from tuning.store import Store
-from tuning.study._bundle import export_bundle
+from tuning.study._bundle import export_bundle, is_of_all_folds
 from tuning.study._restore import score_on_test
 from tuning.study._setup import PreparedStudy, StudyHeader
 
@@ -23,7 +24,9 @@ def conclude(study: PreparedStudy, store: Store) -> Leaderboard:
     score or the bundle, with a warning, and not the leaderboard.
     """
     leaderboard = _rank(study, store)
-    unscored = [row for row in leaderboard.rows if row.best_of_family and row.test is None]
+    by_last_fold = study.header.first_fold(len(study.data.folds)) > 0
+    is_outdated = by_last_fold and is_of_all_folds(study.folder)
+    unscored = [row for row in leaderboard.rows if row.best_of_family and (row.test is None or is_outdated)]
     if unscored and len(study.data.folds[0].test):
         for row in unscored:
             _score(study, store, row)
@@ -55,6 +58,8 @@ def _export(study: PreparedStudy, store: Store, row: LeaderboardRow) -> None:
     try:
         export_bundle(study, store.trial(row.model, row.number))
     except (TuningError, OSError) as error:
+        if is_disk_full(error):
+            raise
         logger.warning(
             "%s, the best trial, could not be exported to %s: %s", row.trial, study.folder.best, error
         )

@@ -30,7 +30,7 @@ from tuning.metrics import Direction
 from tuning.models import Task
 from tuning.monitoring import check_monitoring
 from tuning.session import StudyFolder
-from tuning.storage import Place, open_place
+from tuning.storage import Place, full_disk_told, open_place
 from tuning.store import Store
 from tuning.study._file import StudyFile
 from tuning.versions import installed_versions
@@ -120,6 +120,7 @@ def set_up(config: StudyConfig) -> PreparedStudy:
 
     Raises:
         InputError: anything about the input is wrong; nothing was started.
+        DiskFullError: the study does not fit on its disk.
     """
     folder = study_folder(config)
     refuse_existing(folder)
@@ -128,20 +129,21 @@ def set_up(config: StudyConfig) -> PreparedStudy:
     families = resolve_families(config.models, data.task, config.spaces)
     check_monitoring(config.monitoring)
     folder.create()
-    families = _keep_model_files(families, folder)
-    header = StudyHeader(
-        config=config.model_copy(update={"models": _model_entries(families)}),
-        task=data.task,
-        metric=data.metric.name,
-        direction=data.metric.direction,
-        data_sha256=fingerprint(config.data.path),
-        families=families,
-        created_at=datetime.now(UTC).isoformat(timespec="seconds"),
-    )
-    _check_record_is_new(header, folder)
-    data.splits.to_parquet(folder.splits_file)
-    folder.mirror.push(folder.splits_file)
-    write_header(header, folder)
+    with full_disk_told(folder.root):
+        families = _keep_model_files(families, folder)
+        header = StudyHeader(
+            config=config.model_copy(update={"models": _model_entries(families)}),
+            task=data.task,
+            metric=data.metric.name,
+            direction=data.metric.direction,
+            data_sha256=fingerprint(config.data.path),
+            families=families,
+            created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        )
+        _check_record_is_new(header, folder)
+        data.splits.to_parquet(folder.splits_file)
+        folder.mirror.push(folder.splits_file)
+        write_header(header, folder)
     return PreparedStudy(header, folder, data)
 
 
