@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from tuning.data._columns import FEATURE_ROLES, ColumnSpec
+from tuning.data._labels import LabelForm
 from tuning.data._missing import words_in
 from tuning.data._offers import setting
 from tuning.data.config import ColumnRole
@@ -15,38 +16,38 @@ from tuning.data.config import ColumnRole
 _NAMES_IN_A_NOTE = 8
 
 
-def notes_on_words(frame: pd.DataFrame, specs: Sequence[ColumnSpec]) -> list[str]:
+def forms_of(specs: Sequence[ColumnSpec]) -> dict[str, LabelForm | None]:
+    """Return the form of labels of each feature; None for those that are numbers, dates or truth values."""
+    return {
+        spec.name: spec.labels if spec.role is ColumnRole.CATEGORICAL or spec.is_text else None
+        for spec in specs
+        if spec.role in FEATURE_ROLES
+    }
+
+
+def notes_on_words(frame: pd.DataFrame, forms: Mapping[str, LabelForm | None]) -> list[str]:
     """Return what was done with words for missing values.
 
     Args:
         frame: the rows as the file has them.
-        specs: how their columns are read.
+        forms: of the labels of each column; None where it has none.
     """
     missing: dict[tuple[str, ...], list[str]] = defaultdict(list)
     labels: dict[tuple[str, ...], list[str]] = defaultdict(list)
-    for spec in specs:
-        if spec.role not in FEATURE_ROLES:
-            continue
-        words = words_in(frame[spec.name])
-        kept = _kept(spec, words)
+    for name, form in forms.items():
+        words = words_in(frame[name])
+        kept = () if form is None else tuple(word for word in words if word not in form.missing)
         read = tuple(word for word in words if word not in kept)
         if read:
-            missing[read].append(spec.name)
+            missing[read].append(name)
         if kept:
-            labels[kept].append(spec.name)
+            labels[kept].append(name)
     notes = [f"Read as missing, as are empty cells: {_shown(missing)}."] if missing else []
     if labels:
         names = sorted({word for group in labels for word in group})
         way_out = setting("data.missing", ",".join(names))
         notes.append(f"Read as labels of their own: {_shown(labels)}; {way_out} reads them as missing.")
     return notes
-
-
-def _kept(spec: ColumnSpec, words: Sequence[str]) -> tuple[str, ...]:
-    is_label = spec.role is ColumnRole.CATEGORICAL or spec.is_text
-    if not is_label or spec.labels is None:
-        return ()
-    return tuple(word for word in words if word not in spec.labels.missing)
 
 
 def _shown(columns: Mapping[tuple[str, ...], Sequence[str]]) -> str:

@@ -14,7 +14,7 @@ from tuning.data import _split
 from tuning.data._class_labels import note_on_words, plain_target
 from tuning.data._losses import warnings_of
 from tuning.data._missing import blanked
-from tuning.data._missing_notes import notes_on_words
+from tuning.data._missing_notes import forms_of, notes_on_words
 from tuning.data._names import check_column
 from tuning.data._prepared import FinalRows, Fold, PreparedData
 from tuning.data._rare import check_classes, frequent_rows, note_on_left_out
@@ -83,7 +83,7 @@ def prepare(
     )
     fitted = [_fold(work, parts) for parts in _split.parts_of(dealt, method, goal)]
     notes += [goal.note, *(note for _, _, fold_notes in fitted for note in fold_notes)]
-    notes += notes_on_words(frame, fitted[0][1].columns)
+    notes += notes_on_words(frame, forms_of(fitted[0][1].columns))
     notes += _notes_on_losses(work, fitted[0][1], _split.parts_of(dealt, method, goal)[0])
     notes.append(_note_on_few_rows(split, len(fitted[0][0].valid)))
     return PreparedData(

@@ -95,6 +95,14 @@ def test_covariates_are_read_by_the_form_of_training(tmp_path: Path) -> None:
     assert [values.tolist() for values in columns["kind"].read(later["kind"])[:2]] == [[1, 0], [0, 1]]
 
 
+def test_words_for_missing_values_are_told(tmp_path: Path) -> None:
+    text = of_shops("NA", "b", kind=["x", "None", "?", "y"], price=["1.5", "NA", "2", "3", "5"])
+    config = DataConfig(path="t.csv", target="y", time="day", series="shop", horizon=HORIZON)
+    notes = prepare(from_csv(tmp_path, text), config, TargetConfig(), SplitConfig(), None, 0).notes
+    assert "Read as missing, as are empty cells: '?' in 'kind'; 'NA' in 'price'." in notes
+    assert any(note.startswith("Read as labels of their own: 'NA' in 'shop'; 'None' in") for note in notes)
+
+
 @pytest.mark.parametrize(
     ("column", "values", "words"),
     [

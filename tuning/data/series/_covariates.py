@@ -96,6 +96,11 @@ class CovariateColumn:
             return tuple(f"{self.name}={level}" for level in self.levels)
         return (self.name,)
 
+    @property
+    def category_form(self) -> LabelForm | None:
+        """The form of the labels of a category; None for numbers and truth values."""
+        return self.labels if self.kind is Kind.CATEGORY else None
+
     def read(self, column: pd.Series[Any]) -> list[FloatArray]:
         """(n,) float64 per covariate, NaN where missing; of a level not seen before, all are 0."""
         if self.kind is Kind.NUMBER:

@@ -12,6 +12,7 @@ import pandas as pd
 
 from tuning.data._labels import LabelForm
 from tuning.data._missing import blanked
+from tuning.data._missing_notes import notes_on_words
 from tuning.data._names import check_column
 from tuning.data._numbers import NumberFormat, infer_numbers
 from tuning.data._untyped import typed, typed_frame
@@ -71,7 +72,7 @@ def read_history(
     _check_columns(frame, data)
     frame = blanked(frame, data.missing or ())
     labels = tuple(LabelForm.infer(frame[name], data.missing) for name in data.series)
-    frame = _typed(frame, data)
+    written, frame = frame, _typed(frame, data)
     frame, zone_note = with_local_days(frame, data.time)
     rough, _ = series_of(frame, data.series, labels)
     columns, stamps, time_notes = decide_times(
@@ -88,6 +89,7 @@ def read_history(
     history = _history(frame, spec, rows, grid, fit_before)
     notes = [zone_note, *time_notes, number_note, *rows.notes, dropped_note, grid.note]
     notes += _missing_notes(rows, grid)
+    notes += notes_on_words(written, spec.label_forms)
     return SeriesReading(history, spec, tuple(note for note in (*notes, *covariate_notes) if note))
 
 

@@ -85,6 +85,13 @@ class SeriesColumns:
         return frame[[name for name in self.names if name in frame.columns]]
 
     @property
+    def label_forms(self) -> dict[str, LabelForm | None]:
+        """The form of the labels of each column but the times; None where it has none."""
+        of_series = dict(zip(self.series, self.labels, strict=True))
+        of_covariates = {column.name: column.category_form for column in self.covariates}
+        return {self.target: None, **of_series, **of_covariates}
+
+    @property
     def names(self) -> tuple[str, ...]:
         """Names of all columns that are read."""
         times = (column.name for column in self.time)
