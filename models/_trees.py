@@ -231,6 +231,18 @@ def training_target(train: Table, model: Model[Any]) -> npt.NDArray[np.generic]:
     return target
 
 
+def training_weight(train: Table) -> npt.NDArray[np.float64] | None:
+    """Return the (n,) row weights with mean 1, as networks have them; None where all rows count alike.
+
+    What regularises a booster compares to the weight of a leaf: by weights such as 1e-6, it would undo all
+    that is learnt.
+    """
+    if train.weight is None:
+        return None
+    weight = np.asarray(train.weight, dtype=np.float64)
+    return np.asarray(weight / weight.mean(), dtype=np.float64)
+
+
 def _first_bad(target: FloatArray) -> str:
     row = int(np.flatnonzero(~np.isfinite(target))[0])
     return f"training row {row} is {target[row]}"

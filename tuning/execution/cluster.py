@@ -17,7 +17,7 @@ from ray._private.authentication.authentication_token_setup import (
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from tuning.errors import InputError
-from tuning.execution._ray_internals import DriverJob
+from tuning.execution._ray_internals import DriverJob, leave_terminal_as_it_is
 from tuning.execution.shares import Node
 from tuning.execution.signals import sigterm_held_back
 from tuning.session import DriverPlace
@@ -66,6 +66,7 @@ def ray_cluster(address: str, study: str = "") -> Iterator[DriverPlace]:
         maybe_enable_token_auth_if_token_available(warn_if_disabled=False)
     try:
         _start(address, study)
+        leave_terminal_as_it_is()
         yield _driver_place()
     finally:
         ray.shutdown()
