@@ -18,7 +18,13 @@ import pandas as pd
 
 from tuning.data import _values
 from tuning.data._dates import infer_dates
-from tuning.data._rare import check_class_counts, check_training_classes, class_counts, way_out_of_rare
+from tuning.data._rare import (
+    check_class_counts,
+    check_training_classes,
+    class_counts,
+    rows_in_words,
+    way_out_of_rare,
+)
 from tuning.data._target import Target
 from tuning.data.config import SplitConfig, SplitMethod
 from tuning.errors import DataError
@@ -191,7 +197,7 @@ def _strata(deal: _Deal, rows: Rows, count: int) -> npt.NDArray[Any] | None:
     names, counts = np.unique(classes, return_counts=True)
     problem = None
     if len(names) > min(count, len(rows) - count):
-        problem = f"A part of {count} rows cannot hold {len(names)} classes: {_larger_parts(deal)}"
+        problem = f"A part of {rows_in_words(count)} cannot hold {len(names)} classes: {_larger_parts(deal)}"
     elif counts.min() < 2:
         label = deal.target.classes[names[counts.argmin()]]
         way_out = way_out_of_rare(deal.target, rows_for_every_part(deal.config, deal.target))
@@ -388,7 +394,7 @@ def rows_of_folds(splits: pd.DataFrame, method: SplitMethod) -> list[Parts]:
         if not valid.any():
             raise DataError(f"Fold {number} has no row to validate: set fewer split.folds.")
         if train.sum() < _FEWEST_TRAINING_ROWS:
-            rows = "1 row" if train.any() else "no row"
+            rows = rows_in_words(int(train.sum()))
             raise DataError(
                 f"Fold {number} has {rows} to train on, {_FEWEST_TRAINING_ROWS} are needed: set "
                 "fewer split.folds."
