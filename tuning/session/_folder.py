@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from tuning.errors import InputError, RecordError, StorageError
+from tuning.models import imported_beside
 from tuning.storage import Mirror, ObjectMirror, Place, Remote, cache_folder, open_place
 from tuning.store import DriverLock, Lease, driver_lock, is_driven
 
@@ -128,6 +129,15 @@ class StudyFolder:
             raise _unusable(error) from error
         for name in self.remote.names(self.models.name):
             self.mirror.pull(self.root / name)
+
+    def fetch_model_file(self, name: str) -> Path:
+        """Bring a model file of the user's own, and what it imports beside it, to this machine."""
+        wanted = [self.models / name]
+        for path in wanted:
+            self.mirror.pull(path)
+            imported = imported_beside(path) if path.is_file() else ()
+            wanted += [beside for beside in imported if beside not in wanted]
+        return wanted[0]
 
     @contextmanager
     def checkpoint(self, relative: str) -> Iterator[Path]:

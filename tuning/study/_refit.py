@@ -16,6 +16,7 @@ from tuning.data import FinalRows, Fold
 from tuning.execution import GroupSize, RefitJob, cluster_nodes, plan_refit, ray_cluster, refit_on_workers
 from tuning.families import Family, load_model
 from tuning.leaderboard import choose_trial
+from tuning.models import own_files
 from tuning.sampling import derive_seed
 from tuning.session import StudyFolder, replace_folder, to_json
 from tuning.storage import Place
@@ -151,7 +152,8 @@ def _describe(
     """Put beside the model what a bundle has beside it: transforms, a user's model file, a description."""
     fold.transform.save(draft / TRANSFORMS_FOLDER / "fold-0")
     if family.file is not None:
-        shutil.copyfile(family.file, draft / family.file.name)
+        for path in own_files(family.file):
+            shutil.copyfile(path, draft / path.name)
     description: dict[str, Any] = {
         "study": header.config.name,
         "trial": record.id,

@@ -24,10 +24,10 @@ from tuning.data import (
     prepare_final,
     read_frame,
 )
-from tuning.errors import DataError, InputError
+from tuning.errors import ConfigError, DataError, InputError
 from tuning.families import Family, resolve_families
 from tuning.metrics import Direction
-from tuning.models import Task
+from tuning.models import Task, own_files
 from tuning.monitoring import check_monitoring
 from tuning.session import StudyFolder
 from tuning.storage import Place, full_disk_told, open_place
@@ -320,11 +320,19 @@ def _keep_model_file(family: Family, file: Path, folder: StudyFolder) -> Family:
     kept = folder.models / file.name
     if file != kept:
         folder.models.mkdir(exist_ok=True)
-        shutil.copyfile(file, kept)
-        shutil.copyfile(file.with_suffix(".yaml"), kept.with_suffix(".yaml"))
-        for path in (kept, kept.with_suffix(".yaml")):
-            folder.mirror.push(path)
+        for path in (*own_files(file), file.with_suffix(".yaml")):
+            _keep_file(path, folder.models / path.name, family.name)
+            folder.mirror.push(folder.models / path.name)
     return replace(family, file=kept)
+
+
+def _keep_file(path: Path, kept: Path, family: str) -> None:
+    """Copy one file; two families may import one file, but not two of one name."""
+    if kept.exists() and kept.read_bytes() != path.read_bytes():
+        raise ConfigError(
+            f"models: {family} needs {path}, but the study has another file {path.name}; rename one of them."
+        )
+    shutil.copyfile(path, kept)
 
 
 def _model_file(folder: StudyFolder, stem: str) -> Path | None:
