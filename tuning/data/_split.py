@@ -7,7 +7,6 @@ later folds only. A row of part `train` is trained on in every fold. `fold` is -
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -186,7 +185,8 @@ def _strata(deal: _Deal, rows: Rows, count: int) -> npt.NDArray[Any] | None:
     names, counts = np.unique(classes, return_counts=True)
     problem = None
     if len(names) > min(count, len(rows) - count):
-        problem = f"A part of {rows_in_words(count)} cannot hold {len(names)} classes: {larger_parts(deal.config, deal.target)}"
+        way_out = larger_parts(deal.config, deal.target)
+        problem = f"A part of {rows_in_words(count)} cannot hold {len(names)} classes: {way_out}"
     elif counts.min() < 2:
         label = deal.target.classes[names[counts.argmin()]]
         way_out = way_out_of_rare(deal.target, rows_for_every_part(deal.config, deal.target))
