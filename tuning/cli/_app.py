@@ -32,7 +32,7 @@ class _Commands(TyperGroup):
 
     def main(self, *args: Any, standalone_mode: bool = True, **options: Any) -> Any:
         try:
-            result = super().main(*args, **{**options, "standalone_mode": False})
+            result = super().main(*args, **{"prog_name": app.info.name, **options, "standalone_mode": False})
         except _UsageError as error:
             if not error.format_message():  # No word was given at all: it shows the help.
                 error.show()

@@ -225,7 +225,7 @@ def _read_rows(frame: pd.DataFrame, spec: SeriesColumns, stamps: Stamps) -> _Row
     positions = np.arange(len(frame) - footer)
     stamps = stamps[positions]
     if np.isnat(stamps).any() or not len(stamps):
-        raise unreadable(names, frame, int(np.isnat(stamps).argmax()) if len(stamps) else 0)
+        raise unreadable(spec.time, frame, int(np.isnat(stamps).argmax()) if len(stamps) else 0)
     table = frame.iloc[positions]
     series, labels = series_of(table, spec.series)
     refuse_missing_series(series, spec.series, frame, positions)
