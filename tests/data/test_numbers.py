@@ -123,6 +123,8 @@ def test_a_magnitude_beside_plain_numbers_is_not_passed_over(values: list[object
         "12-13",
         "030 123 456",
         "00123x",
+        "10\u00b2",
+        "5e" + "9" * 5000,
         "5000.com",
         "1,23,45",
         "(5",

@@ -141,7 +141,8 @@ def test_nothing_is_learnt_from_validation_and_test_rows(data: PreparedData, tmp
     again = prepared(changed)
     pd.testing.assert_frame_equal(again.splits, data.splits)
     assert again.folds[0].schema == data.folds[0].schema
-    assert again.notes == data.notes
+    of_training = [note for note in again.notes if not note.startswith("Rows that ")]
+    assert of_training == [note for note in data.notes if not note.startswith("Rows that ")]
     assert_equal(again.folds[0].train, data.folds[0].train)
     assert not np.array_equal(again.folds[0].valid.dense, data.folds[0].valid.dense)
     first = files_of(data.folds[0].transform, tmp_path / "a")

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from tests.integration.conftest import _wait_for_address
 
 from tests.integration.command import ABALONE, PROBE, leaderboard, tuning_process
-from tests.integration.conftest import _wait_for_address
 from tests.storage.object_store import SECRET, ObjectStore
 
 RAY = str(Path(sys.executable).with_name("ray"))

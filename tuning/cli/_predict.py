@@ -40,6 +40,13 @@ def predict(
             help="best, the best of a family, a trial's id, or the final fit of 'tuning refit'.",
         ),
     ] = "best",
+    allow_unknown: Annotated[
+        bool,
+        typer.Option(
+            "--allow-unknown",
+            help="Predict also where nearly all of a column holds values that the model does not know.",
+        ),
+    ] = False,
     device: Annotated[str, typer.Option(metavar="cpu|cuda", help="Where to predict.")] = "cpu",
     storage: Storage = DEFAULT_STORAGE,
 ) -> None:
@@ -63,7 +70,7 @@ def predict(
     if frame is None and header.task is not Task.FORECASTING:
         raise InputError(f"Which rows? Give a file: tuning predict {name} FILE -o {output}.")
     trial, predictor = open_predictor(header, folder, model, device=device)
-    predictions = predictor.predict(frame)
+    predictions = predictor.predict(frame, allow_unknown=allow_unknown)
     if frame is not None:
         predictions = _beside_unused(predictions, frame, predictor.wanted, header.config.data.target)
     write_output(predictions, output)

@@ -10,6 +10,7 @@ from tuning.data._frame import (
     unused_columns,
 )
 from tuning.data._load import load_transform
+from tuning.data._losses import ColumnLoss, check_losses
 from tuning.data._prepare import prepare, prepare_final
 from tuning.data._prepared import FinalRows, Fold, PreparedData, Transform
 from tuning.data._read import fingerprint, read_frame
@@ -17,6 +18,7 @@ from tuning.data._transform import TableTransform, read_classes
 from tuning.data.config import ColumnRole, DataConfig, SplitConfig, SplitMethod, TargetConfig, TaskKind
 
 __all__ = [
+    "ColumnLoss",
     "ColumnRole",
     "DataConfig",
     "FinalRows",
@@ -31,6 +33,7 @@ __all__ = [
     "Transform",
     "Wanted",
     "as_frame",
+    "check_losses",
     "column_name",
     "fingerprint",
     "keepable",

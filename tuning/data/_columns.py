@@ -7,11 +7,13 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from tuning.data import _sequences, _values
 from tuning.data._dates import DateFormat
 from tuning.data._float32 import within_float32
+from tuning.data._labels import LabelForm
 from tuning.data._names import check_trained_on
 from tuning.data._numbers import NumberFormat, number_from_json
 from tuning.data._sequences import StepFormat
@@ -19,6 +21,7 @@ from tuning.data._values import FloatArray
 from tuning.data.config import ColumnRole, SequenceLayout
 
 DATE_PARTS = ("year", "month", "day", "day_of_week", "hour", "days")
+UNSEEN, MISSING = -1, -2  # in the place of a level
 _NUMERIC_ROLES = frozenset({ColumnRole.NUMERIC, ColumnRole.BOOLEAN, ColumnRole.DATETIME})
 FEATURE_ROLES = _NUMERIC_ROLES | {
     ColumnRole.CATEGORICAL,
@@ -42,6 +45,10 @@ class ColumnSpec:
         analyzer: the pieces that text is cut into, as scikit-learn names them.
         channels: numbers per step of a sequence; 0: its steps are characters.
         layout: of the nested lists of a sequence.
+        labels: form of labels and text; None: not kept, in studies of earlier versions.
+        lost: share of the training rows whose value was not understood; of labels, the share to expect of
+            new rows, by those that training holds once.
+        missing: share of the training rows without a value.
     """
 
     name: str
@@ -53,6 +60,9 @@ class ColumnSpec:
     analyzer: str = "word"
     channels: int = 0
     layout: SequenceLayout = SequenceLayout.STEPS_FIRST
+    labels: LabelForm | None = None
+    lost: float = 0.0
+    missing: float = 0.0
 
     def to_json(self) -> dict[str, Any]:
         """As plain values."""
@@ -68,6 +78,7 @@ class ColumnSpec:
             "date": DateFormat.from_json(date),
             "parts": tuple(value["parts"]),
             "layout": SequenceLayout(value["layout"]),
+            "labels": LabelForm.from_json(value["labels"]) if value.get("labels") else None,
         }
         kept = {name: entry for name, entry in value.items() if name not in ("decimal_comma", "format")}
         return cls(**{**kept, **read})
@@ -96,9 +107,17 @@ class ColumnSpec:
         if self.role is ColumnRole.DATETIME:
             return date_parts(column, self.date, self.parts)
         if self.role is ColumnRole.SEQUENCE:
-            return _sequences.summaries(column, self.step_format)
+            return _sequences.summaries(self.steps(column), self.step_format)
         read = _values.as_booleans(column) if self.role is ColumnRole.BOOLEAN else self._plain(column)
         return read[:, np.newaxis]  # (n,) -> (n, 1)
+
+    def read_labels(self, column: pd.Series[Any]) -> pd.Series[Any]:
+        """(n,) object: labels or text in the form that training had, None where missing."""
+        return (self.labels or LabelForm()).read(column)
+
+    def steps(self, column: pd.Series[Any]) -> pd.Series[Any]:
+        """(n,) lists of steps as they are, or the text whose characters are the steps."""
+        return column if self.channels else self.read_labels(column)
 
     def vectors(self, column: pd.Series[Any]) -> FloatArray:
         """(n,) -> (n, max(width, 1)) float64, nan where missing."""
@@ -119,6 +138,14 @@ def date_parts(column: pd.Series[Any], date: DateFormat, parts: Sequence[str]) -
         for part in parts
     ]
     return np.stack(values, axis=1) if values else np.empty((len(column), 0))
+
+
+def read_codes(spec: ColumnSpec, column: pd.Series[Any], levels: Sequence[str]) -> npt.NDArray[np.int64]:
+    """(n,) place of each label among the levels, `UNSEEN` or `MISSING` where it has none."""
+    codes, labels = (spec.labels or LabelForm()).read_codes(column)
+    place = {level: number for number, level in enumerate(levels)}
+    places = [place.get(label, UNSEEN) for label in labels]
+    return np.array([*places, MISSING], dtype=np.int64)[codes]
 
 
 def with_role(specs: Sequence[ColumnSpec], role: ColumnRole) -> list[ColumnSpec]:

@@ -60,6 +60,7 @@ DAYS = (
 )
 MONTHS = ("%Y/%m", "%m/%Y", "%m-%Y", "%m.%Y", "%b %Y", "%b-%Y", "%B %Y", "%B-%Y", "%b-%y", "%b %y")
 PERIODS = (*MONTHS, QUARTER, WEEK)
+_MOST_DIGITS = 30
 _SHORT_YEAR = re.compile(r"\d{1,2}/\d{1,2}/\d{2}|\d{2}([.-])\d{2}\1\d{2}")  # 1.2.10 is a version
 
 
@@ -96,6 +97,8 @@ def _from_unix(days: Sequence[str], microseconds: float) -> Stamps:
 
 def _whole_ticks(day: str, microseconds: float) -> int | None:
     """Return microseconds since 1970, None where the text is no number or beyond the years 1 to 9999."""
+    if len(day) > _MOST_DIGITS:
+        return None
     try:
         ticks = int(day) * microseconds if day.lstrip("-").isdecimal() else float(day) * microseconds
     except ValueError:

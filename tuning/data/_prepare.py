@@ -11,9 +11,14 @@ import numpy.typing as npt
 import pandas as pd
 
 from tuning.data import _split
+from tuning.data._class_labels import note_on_words, plain_target
+from tuning.data._losses import warnings_of
+from tuning.data._missing import blanked
+from tuning.data._missing_notes import forms_of, notes_on_words
 from tuning.data._names import check_column
 from tuning.data._prepared import FinalRows, Fold, PreparedData
 from tuning.data._rare import check_classes, frequent_rows, note_on_left_out
+from tuning.data._roles import LABEL_ROLES
 from tuning.data._split import Parts, Rows
 from tuning.data._target import (
     Target,
@@ -26,6 +31,7 @@ from tuning.data._target import (
     target_notes,
 )
 from tuning.data._transform import FitSettings, TableTransform, fit_transform
+from tuning.data._untyped import typed_frame
 from tuning.data._written_columns import GivenForms
 from tuning.data.config import ColumnRole, DataConfig, SplitConfig, SplitMethod, TargetConfig
 from tuning.data.series import prepare_final_series, prepare_series
@@ -77,6 +83,8 @@ def prepare(
     )
     fitted = [_fold(work, parts) for parts in _split.parts_of(dealt, method, goal)]
     notes += [goal.note, *(note for _, _, fold_notes in fitted for note in fold_notes)]
+    notes += notes_on_words(frame, forms_of(fitted[0][1].columns))
+    notes += _notes_on_losses(work, fitted[0][1], _split.parts_of(dealt, method, goal)[0])
     notes.append(_note_on_few_rows(split, len(fitted[0][0].valid)))
     return PreparedData(
         task=goal.task,
@@ -136,9 +144,10 @@ def _begin(
 ) -> tuple[pd.DataFrame, npt.NDArray[np.intp], _Work, list[str]]:
     """The rows that are used, their positions, what folds are made from, and notes."""
     _check_columns(frame, data, split)
+    roles = _given_roles(data, split)
+    frame = _blanked(frame, data)
     frame, positions, notes = _with_targets(frame, data)
     goal = read_target(frame[data.target], data.task, metric_name)
-    roles = _given_roles(data, split)
     if goal.task.is_classification and data.min_class_rows is not None:
         key = _key_column(frame, split, roles, data.day_first)
         rows = _frequent_rows(key, goal, split, roles, data.min_class_rows, seed, splits, positions)
@@ -149,8 +158,18 @@ def _begin(
     metric = get_metric(metric_name, goal.task, _way_out_of_metric(frame[data.target], metric_name, data))
     metric.check_target(goal.values)
     check_scale(goal, target)
-    work = _Work(frame.drop(columns=data.target), data, target, goal, metric, roles, seed)
+    as_text = frame.columns if data.decimal_comma else [name for name in roles if roles[name] in LABEL_ROLES]
+    features = typed_frame(frame.drop(columns=data.target), as_text)
+    notes.append(note_on_words(data.target, goal.classes))
+    work = _Work(features, data, target, goal, metric, roles, seed)
     return frame, positions, work, notes
+
+
+def _blanked(frame: pd.DataFrame, data: DataConfig) -> pd.DataFrame:
+    """The table without the words that the user gave for a missing value, and the target by its form."""
+    frame = blanked(frame, data.missing or ())
+    target = plain_target(frame[data.target], data.task, data.missing)
+    return frame.assign(**{data.target: target})
 
 
 def _frequent_rows(
@@ -184,6 +203,15 @@ def _way_out_of_metric(column: pd.Series[Any], metric_name: str | None, data: Da
     if metric_name is not None and tasks_of(metric_name) == {Task.FORECASTING}:
         return "; or forecast series, with --time COL --horizon N"
     return ""
+
+
+def _notes_on_losses(work: _Work, transform: TableTransform, parts: Parts) -> list[str]:
+    """What the rows to validate and to test hold that the training rows do not tell."""
+    notes = []
+    for name, rows in (("validate", parts.valid), ("test", parts.test)):
+        losses = transform.losses(work.features.iloc[rows])
+        notes += [f"Rows that {name}: {line[0].lower()}{line[1:]}" for line in warnings_of(losses)]
+    return notes
 
 
 def _note_on_few_rows(split: SplitConfig, n_valid: int) -> str:
@@ -225,7 +253,7 @@ def _fold(work: _Work, parts: Parts) -> tuple[Fold, TableTransform, Sequence[str
         classes=work.target.classes,
         seed=work.seed,
         sequence_layout=work.data.sequence_layout,
-        forms=GivenForms(work.data.decimal_comma, work.data.day_first),
+        forms=GivenForms(work.data.decimal_comma, work.data.day_first, work.data.missing),
     )
     transform, notes = fit_transform(work.features.iloc[parts.train], settings)
     tables = [_table(work, transform, rows) for rows in (parts.train, parts.valid, parts.test)]

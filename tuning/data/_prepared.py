@@ -10,8 +10,9 @@ from typing import Any, Protocol
 import numpy.typing as npt
 import pandas as pd
 
+from tuning.data._class_labels import ClassLabel
 from tuning.data._frame import Wanted
-from tuning.data._target import ClassLabel
+from tuning.data._losses import ColumnLoss
 from tuning.data.config import ColumnRole
 from tuning.metrics import Metric
 from tuning.models import Schema, Table, Task
@@ -40,6 +41,10 @@ class Transform(Protocol):
         Raises:
             DataError: there is nothing to predict for, or a column is missing.
         """
+        ...
+
+    def losses(self, frame: pd.DataFrame | None) -> tuple[ColumnLoss, ...]:
+        """What of rows to predict for is not understood, column by column, beside the training rows."""
         ...
 
     def labels(self, predictions: npt.NDArray[Any], table: Table | None = None) -> pd.DataFrame:

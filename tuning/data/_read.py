@@ -12,9 +12,10 @@ from pathlib import Path
 import pandas as pd
 
 from tuning.data._dialect import OPENERS, Dialect, dialect_of, encoding_of, first_rows, open_text
+from tuning.data._missing import TEXT
 from tuning.data._periods import TimeIndex, level_values, without_periods
 from tuning.data._read_json import flattened, read_json, read_lines
-from tuning.data._values import MISSING_TOKENS
+from tuning.data._read_text import read_text
 from tuning.errors import DataError
 
 _LOGGER = logging.getLogger(__name__)
@@ -30,13 +31,13 @@ _FORMATS = {
     ".jsonl": _LINES,
     ".ndjson": _LINES,
 }
-_NA_STRINGS = sorted(
-    {form for token in MISSING_TOKENS for form in (token, token.upper(), token.title(), "NaN")}
-)
 
 
 def read_frame(path: str | Path, delimiter: str | None = None) -> pd.DataFrame:
     """Read a table, one row per record, with string column names.
+
+    The cells of a delimited file are text, whatever they hold: what a column is made of is learnt from the
+    rows that train, and every later file is read by it. Parquet and JSON have types of their own.
 
     The format follows from the suffix: .csv, .tsv, .txt, .data; .parquet, .pq; .json (a list of records,
     one record, or an object of columns); .jsonl, .ndjson; text formats also as .gz, .bz2 or .xz. Nested
@@ -96,12 +97,17 @@ def _format(path: Path) -> str:
 def _read(path: Path, delimiter: str | None) -> pd.DataFrame:
     kind = _format(path)
     if kind == _PARQUET:
-        return flattened(_read_parquet(path))
+        return _with_types(flattened(_read_parquet(path)))
     if kind == _CSV:
         return _read_csv(path, dialect_of(path, delimiter))
     encoding = encoding_of(path)
     read_records = read_lines if kind == _LINES else read_json
     return read_records(lambda: open_text(path, encoding))
+
+
+def _with_types(frame: pd.DataFrame) -> pd.DataFrame:
+    """The strings of a file that knows of types as strings, which text without types is not."""
+    return frame.astype({name: "str" for name in frame.columns if frame[name].dtype == TEXT})
 
 
 def _read_parquet(path: Path) -> pd.DataFrame:
@@ -120,18 +126,10 @@ def _read_parquet(path: Path) -> pd.DataFrame:
 
 
 def _read_csv(path: Path, dialect: Dialect) -> pd.DataFrame:
-    _check_head(first_rows(path, dialect), path)
-    return pd.read_csv(
-        path,
-        sep=dialect.delimiter,
-        encoding=dialect.encoding,
-        skiprows=dialect.skipped,
-        index_col=False,
-        keep_default_na=False,
-        na_values=_NA_STRINGS,
-        skipinitialspace=True,
-        low_memory=False,
-    )
+    head = first_rows(path, dialect)
+    _check_head(head, path)
+    names = [name.strip() or f"Unnamed: {place}" for place, name in enumerate(head[0])]
+    return read_text(path, names, dialect)
 
 
 def _check_head(head: list[list[str]], path: Path) -> None:

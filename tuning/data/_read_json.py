@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from tuning.data._values import is_missing
+from tuning.data._whole_numbers import alike, frame_of, frame_of_columns
 
 STREAMED_CHARACTERS = 32_000_000
 """Of a longer file, neither the text nor all records are ever held as Python objects."""
@@ -81,7 +82,7 @@ def _parse(text: str) -> pd.DataFrame:
     if isinstance(value, list):
         return _from_records(value)
     if isinstance(value, dict) and all(isinstance(item, list | dict) for item in value.values()):
-        return pd.DataFrame(value)
+        return frame_of_columns(value)
     if isinstance(value, dict):
         return _from_records([value])
     raise ValueError("it is neither a list of records nor an object of columns")
@@ -94,7 +95,7 @@ def _parse_lines(lines: Iterable[str]) -> pd.DataFrame:
 def _from_records(records: list[Any]) -> pd.DataFrame:
     if not all(isinstance(record, dict) for record in records):
         raise ValueError("its rows are not records with names and values")
-    return pd.DataFrame(records)
+    return frame_of(records)
 
 
 def flattened(frame: pd.DataFrame) -> pd.DataFrame:
@@ -104,7 +105,7 @@ def flattened(frame: pd.DataFrame) -> pd.DataFrame:
         column = frame[[name]]
         if _is_nested(column.iloc[:, 0]):
             records = [value if isinstance(value, dict) else {} for value in column.iloc[:, 0]]
-            inner = pd.DataFrame(records, index=frame.index).add_prefix(f"{name}.")
+            inner = frame_of(records, frame.index).add_prefix(f"{name}.")
             parts.append(flattened(inner))
         else:
             parts.append(column)
@@ -200,7 +201,7 @@ def _joined(chunks: list[pd.DataFrame]) -> pd.DataFrame:
     parents = {parent for name in names for parent in _paths(name)[:-1]}
     if parents & known:
         raise _UnlikeChunksError
-    joined = pd.concat(filled, ignore_index=True, sort=False)
+    joined = pd.concat(alike(filled), ignore_index=True, sort=False)
     return joined.reindex(columns=[name for name in _siblings_together(names) if name not in parents])
 
 

@@ -13,9 +13,12 @@ from pandas.api import types
 
 from tuning.data import _values
 from tuning.data._columns import DATE_PARTS, FEATURE_ROLES, ColumnSpec, date_parts
+from tuning.data._labels import LARGEST_EXACT, LabelForm, are_codes
+from tuning.data._missing import without
 from tuning.data._offers import setting
 from tuning.data._sequences import StepFormat, read_array, step_format
 from tuning.data._text import analyzer_of, words_per_value
+from tuning.data._untyped import typed
 from tuning.data._written_columns import (
     BY_VALUES,
     SHARE_THAT_PARSES,
@@ -40,6 +43,12 @@ _AS_FEW_INTEGERS = (
     "read as numbers, whole ones with few levels (--set data.roles.NAME=categorical where they are codes)"
 )
 
+_AS_CODES = (
+    "read as labels, as digits with zeros before them or more than 15 of them are codes (where they are "
+    "numbers: --set data.roles.NAME=numeric)"
+)
+LABEL_ROLES = frozenset({ColumnRole.CATEGORICAL, ColumnRole.TEXT, ColumnRole.SEQUENCE})
+
 
 def decide(
     frame: pd.DataFrame,
@@ -55,7 +64,7 @@ def decide(
         roles: those given by the user.
         prefixes: of the names of columns that hold the numbers of an embedding.
         layout: of the nested lists of a sequence.
-        forms: of numbers and dates, as the user gave them.
+        forms: of values, as the user gave them.
 
     Raises:
         DataError: a given role does not fit the column, two have the role sequence, or no feature is left.
@@ -134,7 +143,9 @@ def _decide(
     if role is None and prefixes and name.startswith(tuple(prefixes)):
         role = ColumnRole.EMBEDDING
     if role is ColumnRole.SEQUENCE:
-        return _without_constants(Decision(_given_sequence(column, layout)), column)
+        return _without_constants(Decision(_given_sequence(column, layout, forms)), column)
+    if role not in LABEL_ROLES and not forms.decimal_comma:
+        column = typed(column)
     decision = _inferred(column, layout, forms) if role is None else _given(column, role, forms)
     return _without_constants(decision, column)
 
@@ -157,7 +168,7 @@ def _without_constants(decision: Decision, column: pd.Series[Any]) -> Decision:
         )
         return replace(decision, spec=replace(spec, parts=varying)) if varying else constant
     if spec.role is ColumnRole.CATEGORICAL or spec.is_text:
-        return decision if _values.as_labels(column).nunique(dropna=False) > 1 else constant
+        return decision if spec.read_labels(column).nunique(dropna=False) > 1 else constant
     if spec.numeric_names:
         return decision if any(map(_varies, spec.numbers(column).T)) else constant
     return decision
@@ -170,6 +181,10 @@ def _varies(values: _values.FloatArray) -> bool:
 def _given(column: pd.Series[Any], role: ColumnRole, forms: GivenForms) -> Decision:
     """The specification for a role that the user chose."""
     spec = ColumnSpec(str(column.name), role)
+    if role in LABEL_ROLES:
+        spec = replace(spec, labels=LabelForm.infer(column, forms.missing))
+    else:
+        column = without(column)
     if role is ColumnRole.NUMERIC:
         return given_numbers(column, spec, forms)
     if role is ColumnRole.BOOLEAN:
@@ -177,7 +192,7 @@ def _given(column: pd.Series[Any], role: ColumnRole, forms: GivenForms) -> Decis
     if role is ColumnRole.DATETIME:
         return given_dates(column, spec, forms)
     if role is ColumnRole.TEXT:
-        return Decision(replace(spec, analyzer=analyzer_of(_values.as_labels(column).dropna())))
+        return Decision(replace(spec, analyzer=analyzer_of(spec.read_labels(column).dropna())))
     if role is ColumnRole.EMBEDDING:
         return Decision(_given_embedding(column, spec))
     return Decision(spec)
@@ -191,7 +206,7 @@ def _given_embedding(column: pd.Series[Any], spec: ColumnSpec) -> ColumnSpec:
     return replace(spec, width=width or 0)
 
 
-def _given_sequence(column: pd.Series[Any], layout: SequenceLayout) -> ColumnSpec:
+def _given_sequence(column: pd.Series[Any], layout: SequenceLayout, forms: GivenForms) -> ColumnSpec:
     """Steps where the values are lists, also as JSON text; the characters of all else."""
     spec = ColumnSpec(str(column.name), ColumnRole.SEQUENCE)
     form = step_format(column, layout, SHARE_THAT_PARSES) if _values.is_words(column) else None
@@ -207,7 +222,8 @@ def _given_sequence(column: pd.Series[Any], layout: SequenceLayout) -> ColumnSpe
             f"Column {spec.name!r} has the role sequence, but its values are no lists of numbers, nor lists "
             f"of lists with one number of channels in all rows (data.sequence_layout is {layout})."
         )
-    return replace(spec, analyzer=analyzer_of(_values.as_labels(column).dropna()))
+    spec = replace(spec, labels=LabelForm.infer(column, forms.missing))
+    return replace(spec, analyzer=analyzer_of(spec.read_labels(column).dropna()))
 
 
 def _of_steps(spec: ColumnSpec, form: StepFormat) -> ColumnSpec:
@@ -229,9 +245,12 @@ def _inferred(column: pd.Series[Any], layout: SequenceLayout, forms: GivenForms)
     if types.is_datetime64_any_dtype(column.dtype):
         return Decision(replace(spec, role=ColumnRole.DATETIME))
     if isinstance(column.dtype, pd.CategoricalDtype):
-        return Decision(replace(spec, role=ColumnRole.CATEGORICAL))
+        form = LabelForm.infer(column, forms.missing)
+        return Decision(replace(spec, role=ColumnRole.CATEGORICAL, labels=form))
     if _values.is_words(column):
         return _inferred_from_words(column, layout, forms)
+    if _are_long(column):
+        return _as_codes(column, forms)
     if _counts_rows(column):
         return _row_number(spec)
     return Decision(spec, _AS_FEW_INTEGERS if _may_be_codes(column) else "")
@@ -252,6 +271,21 @@ def _counts_rows(column: pd.Series[Any]) -> bool:
     return int(column.max()) - int(column.min()) < 3 * len(column)
 
 
+def _are_long(column: pd.Series[Any]) -> bool:
+    """Whether whole numbers have more digits than numbers of a model tell apart."""
+    if not types.is_integer_dtype(column.dtype):
+        return False
+    return max(abs(int(column.max())), abs(int(column.min()))) > LARGEST_EXACT
+
+
+def _as_codes(column: pd.Series[Any], forms: GivenForms) -> Decision:
+    """Digits that are no numbers, as labels."""
+    form = LabelForm.infer(column, forms.missing)
+    spec = ColumnSpec(str(column.name), ColumnRole.CATEGORICAL, labels=form)
+    decision = _inferred_from_labels(spec, form.read(column).dropna())
+    return decision if decision.remark else replace(decision, remark=_AS_CODES)
+
+
 def _row_number(spec: ColumnSpec) -> Decision:
     if spec.name.startswith("Unnamed:"):
         return _dropped(spec.name, "dropped, it has no name and counts the rows")
@@ -260,7 +294,7 @@ def _row_number(spec: ColumnSpec) -> Decision:
 
 
 def _inferred_from_words(column: pd.Series[Any], layout: SequenceLayout, forms: GivenForms) -> Decision:
-    spec = ColumnSpec(str(column.name), ColumnRole.CATEGORICAL)
+    spec = ColumnSpec(str(column.name), ColumnRole.CATEGORICAL, labels=LabelForm.infer(column, forms.missing))
     width = _values.vector_width(column)
     if width is not None:
         return Decision(
@@ -271,10 +305,12 @@ def _inferred_from_words(column: pd.Series[Any], layout: SequenceLayout, forms: 
         return Decision(_of_steps(spec, form), f"read as sequences, {_listed_form(form)}")
     if _holds_objects(column):
         return _dropped(spec.name, "dropped, its values are nested lists or records")
-    present = _values.as_labels(column).dropna()
-    if _are_truths(present):
+    present, plain = spec.read_labels(column).dropna(), without(column)
+    if _are_truths(_values.as_labels(plain).dropna()):
         return Decision(replace(spec, role=ColumnRole.BOOLEAN))
-    found = numbers_or_dates(column, spec, forms)
+    if are_codes(list(_values.as_labels(plain).dropna().unique())):
+        return _as_codes(column, forms)
+    found = numbers_or_dates(plain, spec, forms)
     if found.decision is not None:
         return found.decision
     decision = _inferred_from_labels(spec, present)
@@ -312,7 +348,7 @@ def _inferred_from_labels(spec: ColumnSpec, labels: pd.Series[Any]) -> Decision:
         text = replace(spec, role=ColumnRole.TEXT, analyzer=analyzer_of(labels))
         return Decision(text, "read as text, by TF-IDF")
     if distinct >= SHARE_THAT_PARSES:
-        return _dropped(spec.name, _AS_IDENTIFIER)
+        return Decision(replace(spec, role=ColumnRole.DROP), _AS_IDENTIFIER)
     return Decision(spec)
 
 
@@ -321,6 +357,8 @@ def _rescue(decision: Decision, column: pd.Series[Any]) -> Decision:
     if not decision.remark.startswith(_AS_IDENTIFIER):
         return decision
     spec = replace(
-        decision.spec, role=ColumnRole.SEQUENCE, analyzer=analyzer_of(_values.as_labels(column).dropna())
+        decision.spec,
+        role=ColumnRole.SEQUENCE,
+        analyzer=analyzer_of(decision.spec.read_labels(column).dropna()),
     )
     return Decision(spec, "read as a sequence of characters, as there is no other column")

@@ -12,13 +12,13 @@ import pandas as pd
 from pandas.api import types
 
 from tuning.data import _values
+from tuning.data._class_labels import ClassLabel, class_labels
 from tuning.data._float32 import target_place
+from tuning.data._labels import are_codes
 from tuning.data.config import TargetConfig, TaskKind, TransformChoice
 from tuning.errors import DataError
 from tuning.metrics import Metric, tasks_of
 from tuning.models import TargetTransform, Task
-
-ClassLabel = str | int | bool
 
 _RELATIVE_METRICS = frozenset({"smape", "mape", "rmsle"})
 _MOST_CLASSES_INFERRED = 20
@@ -55,7 +55,7 @@ class Target:
 
 def missing_rows(column: pd.Series[Any]) -> npt.NDArray[np.bool_]:
     """(n,) whether the row has no target."""
-    missing = _values.as_labels(column).isna().to_numpy()
+    missing = _values.as_labels(column, ()).isna().to_numpy()
     if types.is_float_dtype(column.dtype):
         missing = missing | ~np.isfinite(column.to_numpy(dtype=np.float64, na_value=np.nan))
     return np.asarray(missing, dtype=bool)
@@ -102,16 +102,16 @@ def can_be(column: pd.Series[Any], kind: TaskKind) -> bool:
     if kind is TaskKind.REGRESSION:
         numbers = _values.learnt_numbers(column)
         return bool(np.isfinite(numbers).all()) and len(np.unique(numbers)) > 1
-    return 2 <= len(set(_class_labels(column))) <= most_classes(column)
+    return 2 <= len(set(class_labels(column))) <= most_classes(column)
 
 
 def _infer_kind(column: pd.Series[Any]) -> tuple[TaskKind, str]:
     if types.is_bool_dtype(column.dtype):
         return TaskKind.CLASSIFICATION, "holds true and false"
     numbers = _values.learnt_numbers(column)
-    if not np.isfinite(numbers).all():
+    if not np.isfinite(numbers).all() or are_codes(list(map(str, column.unique()))):
         return TaskKind.CLASSIFICATION, "holds labels"
-    levels = len(np.unique(numbers))
+    levels = int(column.nunique())
     if (numbers % 1 != 0).any():
         return TaskKind.REGRESSION, "holds fractions"
     if levels <= _MOST_CLASSES_INFERRED and levels * _ROWS_PER_CLASS_INFERRED <= max(len(numbers), 10):
@@ -142,21 +142,10 @@ def most_classes(column: pd.Series[Any]) -> int:
 
 
 def _read_classes(column: pd.Series[Any]) -> tuple[npt.NDArray[np.int64], tuple[ClassLabel, ...]]:
-    labels = _class_labels(column)
+    labels = class_labels(column)
     classes = tuple(sorted(set(labels)))
     codes = {label: code for code, label in enumerate(classes)}
     return np.array([codes[label] for label in labels], dtype=np.int64), classes
-
-
-def _class_labels(column: pd.Series[Any]) -> list[Any]:
-    """Return the labels as given: bools, whole numbers as int, and all else as strings."""
-    if types.is_bool_dtype(column.dtype):
-        return [bool(value) for value in column]
-    if types.is_numeric_dtype(column.dtype):
-        numbers = column.to_numpy(dtype=np.float64)
-        if (numbers % 1 == 0).all():
-            return [int(value) for value in column]
-    return list(_values.as_labels(column))
 
 
 def check_scale(target: Target, config: TargetConfig) -> None:

@@ -71,7 +71,7 @@ def fit_text(spec: ColumnSpec, column: pd.Series[Any], seed: int) -> Pipeline:
         dtype=np.float32,
     )
     try:
-        terms = vectorizer.fit_transform(as_text(column))
+        terms = vectorizer.fit_transform(as_text(spec.read_labels(column)))
     except ValueError as error:
         raise DataError(
             f"Column {spec.name!r} has the role text, but no words: give it the role drop."
@@ -87,6 +87,7 @@ def read_text(
 ) -> npt.NDArray[np.float32]:
     """(n, sum of components) float32, one block per text column."""
     blocks = [
-        pipeline.transform(as_text(frame[spec.name])) for pipeline, spec in zip(pipelines, specs, strict=True)
+        pipeline.transform(as_text(spec.read_labels(frame[spec.name])))
+        for pipeline, spec in zip(pipelines, specs, strict=True)
     ]
     return np.concatenate(blocks, axis=1) if blocks else np.empty((len(frame), 0), dtype=np.float32)

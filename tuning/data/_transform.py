@@ -14,15 +14,18 @@ import numpy.typing as npt
 import pandas as pd
 
 from tuning.data import _columns, _text
+from tuning.data._class_labels import ClassLabel
 from tuning.data._columns import ColumnSpec
 from tuning.data._dense import HEAVY_TAIL, HEAVY_TAIL_FOR_CLASSES, DenseEncoder, is_one_hot
 from tuning.data._float32 import Float32Map
 from tuning.data._frame import Wanted
+from tuning.data._labels import LabelForm
+from tuning.data._losses import ColumnLoss, losses_of, with_losses
+from tuning.data._missing import blanked
 from tuning.data._roles import decide
 from tuning.data._sequences import SequenceEncoder
 from tuning.data._state import load_encoders, save_encoders, schema_from_json
-from tuning.data._target import ClassLabel
-from tuning.data._values import as_labels, as_numbers
+from tuning.data._values import as_numbers
 from tuning.data._written_columns import GivenForms
 from tuning.data.config import ColumnRole, SequenceLayout
 from tuning.errors import DataError
@@ -51,6 +54,7 @@ class TableTransform:
         schema: describes the tables that `apply` makes.
         classes: label of each class code; empty for regression.
         sequence: the encoding of the sequence column; None without one.
+        missing: words for a missing value, as the user gave them.
     """
 
     columns: tuple[ColumnSpec, ...]
@@ -62,6 +66,7 @@ class TableTransform:
     schema: Schema
     classes: tuple[ClassLabel, ...] = ()
     sequence: SequenceEncoder | None = None
+    missing: tuple[str, ...] = ()
 
     def apply(self, frame: pd.DataFrame | None) -> Table:
         """The features of n rows; neither their target nor their weights.
@@ -74,6 +79,7 @@ class TableTransform:
         if frame is None:
             raise DataError("There are no rows to predict: give them, or name the file that holds them.")
         _columns.check_present(self.columns, frame)
+        frame = blanked(frame[list(self.wanted.features)], self.missing)
         numbers = self.single.apply(_columns.read_numeric(self.columns, frame))
         codes = self._codes(frame)
         return Table(
@@ -83,6 +89,18 @@ class TableTransform:
             dense=self.dense.apply(numbers, codes, self.schema.cardinalities),
             sequence=self._sequence(frame),
         )
+
+    def losses(self, frame: pd.DataFrame | None) -> tuple[ColumnLoss, ...]:
+        """What of the rows is not understood, beside the training rows.
+
+        Raises:
+            DataError: a feature's column is missing.
+        """
+        if frame is None or frame.empty:
+            return ()
+        _columns.check_present(self.columns, frame)
+        frame = blanked(frame[list(self.wanted.features)], self.missing)
+        return losses_of(self.columns, self.levels, frame)
 
     @property
     def wanted(self) -> Wanted:
@@ -133,6 +151,7 @@ class TableTransform:
             "schema": asdict(self.schema),
             "single": self.single.to_json(),
             "sequence": None if self.sequence is None else self.sequence.to_json(),
+            "missing": self.missing,
         }
         (folder / _STATE_FILE).write_text(json.dumps(state), encoding="utf-8")
         encoders = {
@@ -154,9 +173,11 @@ class TableTransform:
             state = json.loads((folder / _STATE_FILE).read_text(encoding="utf-8"))
             encoders = load_encoders(folder)
             schema = schema_from_json(state["schema"])
+            levels = tuple(map(tuple, state["levels"]))
+            columns = tuple(map(ColumnSpec.from_json, state["columns"]))
             return cls(
-                columns=tuple(map(ColumnSpec.from_json, state["columns"])),
-                levels=tuple(map(tuple, state["levels"])),
+                columns=_with_labels(columns, levels),
+                levels=levels,
                 text=tuple(encoders["text"]),
                 vectors=encoders["vectors"],
                 single=Float32Map.from_json(state.get("single"), len(schema.numeric)),
@@ -164,6 +185,7 @@ class TableTransform:
                 schema=schema,
                 classes=tuple(state["classes"]),
                 sequence=None if state["sequence"] is None else SequenceEncoder.from_json(state["sequence"]),
+                missing=tuple(state.get("missing", ())),
             )
         except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
             raise CheckpointError(f"{folder} does not hold a readable table transform: {error}.") from error
@@ -172,12 +194,12 @@ class TableTransform:
         """(n, c) int32, -1 where missing or unseen."""
         specs = _columns.with_role(self.columns, ColumnRole.CATEGORICAL)
         columns = [
-            pd.Index(levels, dtype=object).get_indexer(pd.Index(as_labels(frame[spec.name]), dtype=object))
+            _columns.read_codes(spec, frame[spec.name], levels)
             for spec, levels in zip(specs, self.levels, strict=True)
         ]
         if not columns:
             return np.empty((len(frame), 0), dtype=np.int32)
-        return np.stack(columns, axis=1).astype(np.int32)
+        return np.maximum(np.stack(columns, axis=1), -1).astype(np.int32)
 
     def _embedding(self, frame: pd.DataFrame) -> npt.NDArray[np.float32]:
         """(n, e) float32: given embeddings, then text."""
@@ -193,7 +215,7 @@ class TableTransform:
         if self.sequence is None:
             return None
         (spec,) = _columns.with_role(self.columns, ColumnRole.SEQUENCE)
-        return self.sequence.apply(frame[spec.name])
+        return self.sequence.apply(spec.steps(frame[spec.name]))
 
 
 @dataclass(frozen=True)
@@ -224,12 +246,13 @@ def fit_transform(frame: pd.DataFrame, settings: FitSettings) -> tuple[TableTran
         frame, settings.roles, settings.embedding_prefixes, settings.sequence_layout, settings.forms
     )
     levels = tuple(
-        tuple(sorted(as_labels(frame[spec.name]).dropna().unique()))
+        tuple(sorted(spec.read_labels(frame[spec.name]).dropna().unique()))
         for spec in _columns.with_role(columns, ColumnRole.CATEGORICAL)
     )
     text = tuple(
         _text.fit_text(spec, frame[spec.name], settings.seed) for spec in _columns.text_columns(columns)
     )
+    columns = with_losses(columns, levels, frame)
     sequence = _fit_sequence(columns, frame)
     schema = Schema(
         task=settings.task,
@@ -246,12 +269,28 @@ def fit_transform(frame: pd.DataFrame, settings: FitSettings) -> tuple[TableTran
     unfitted = TableTransform(
         columns, levels, text, None, unmoved, DenseEncoder(None, None), schema, settings.classes, sequence
     )
-    return _with_encoders(unfitted, frame, settings.seed), notes
+    return replace(
+        _with_encoders(unfitted, frame, settings.seed), missing=settings.forms.missing or ()
+    ), notes
+
+
+def _with_labels(columns: Sequence[ColumnSpec], levels: Sequence[tuple[str, ...]]) -> tuple[ColumnSpec, ...]:
+    """The columns with a form of labels, where an earlier version kept none."""
+    names = (spec.name for spec in _columns.with_role(columns, ColumnRole.CATEGORICAL))
+    known = dict(zip(names, levels, strict=True))
+    return tuple(
+        spec
+        if spec.labels or not (spec.is_text or spec.name in known)
+        else replace(spec, labels=LabelForm.of_levels(known.get(spec.name, ())))
+        for spec in columns
+    )
 
 
 def _fit_sequence(columns: Sequence[ColumnSpec], frame: pd.DataFrame) -> SequenceEncoder | None:
     found = _columns.with_role(columns, ColumnRole.SEQUENCE)
-    return SequenceEncoder.fit(frame[found[0].name], found[0].step_format) if found else None
+    if not found:
+        return None
+    return SequenceEncoder.fit(found[0].steps(frame[found[0].name]), found[0].step_format)
 
 
 def _with_encoders(transform: TableTransform, frame: pd.DataFrame, seed: int) -> TableTransform:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -16,12 +17,13 @@ import pandas as pd
 from pandas.api import types
 
 from tuning.data._dates import DateFormat
+from tuning.data._missing import MARKS, WORDS, is_untyped
 from tuning.data._numbers import NumberFormat, infer_numbers
+from tuning.data._untyped import plain_numbers
 
 FloatArray = npt.NDArray[np.float64]
 Column = pd.Series  # of any type
 
-MISSING_TOKENS = frozenset({"", "?", "na", "n/a", "#n/a", "nan", "null", "<na>", "nat"})
 _TRUE, _FALSE = (
     frozenset({"true", "yes", "t", "y", "on", "1", "1.0"}),
     frozenset({"false", "no", "f", "n", "off", "0", "0.0"}),
@@ -46,33 +48,47 @@ def is_words(column: Column[Any]) -> bool:
 
 def has_value(column: Column[Any]) -> bool:
     """Whether any value is present, other than a word for a missing one."""
-    return any(_label(value) is not None for value in column.dropna())
+    return any(_label(value, WORDS) is not None for value in column.dropna())
 
 
-def as_labels(column: Column[Any]) -> Column[Any]:
-    """(n,) object: each value as a stripped string, None where missing; 3 and 3.0 are both "3"."""
-    if isinstance(column.dtype, pd.StringDtype):
-        codes, distinct = pd.factorize(column, use_na_sentinel=True)
-        read = np.array([*map(_label, distinct), None], dtype=object)
-        labels = pd.Series(read[codes], index=column.index, dtype=object)  # code -1, missing, is the last
-    elif is_words(column):
-        labels = column.astype(object).map(_label).astype(object)
-    elif types.is_numeric_dtype(column.dtype) and not types.is_bool_dtype(column.dtype):
-        labels = pd.Series(as_numbers(column), index=column.index).map(_label).astype(object)
+def as_labels(column: Column[Any], missing: Collection[str] | None = None) -> Column[Any]:
+    """(n,) object: each value as a stripped string, None where missing; 3 and 3.0 are both "3".
+
+    Args:
+        column: (n,) values.
+        missing: words for a missing value; None: marks in a file that says nothing of types, else none.
+    """
+    codes, labels = distinct_labels(column, missing)
+    read = np.array([*labels, None], dtype=object)[codes]
+    return pd.Series(read, index=column.index, name=column.name, dtype=object)
+
+
+def distinct_labels(
+    column: Column[Any], missing: Collection[str] | None = None
+) -> tuple[npt.NDArray[np.int64], list[str]]:
+    """(n,) code of each label by first appearance, -1 where missing; and the label of each code."""
+    if missing is None:
+        missing = MARKS if is_untyped(column) else ()
+    if column.dtype == object:  # where 1 and True are two, and a list is no key
+        first: npt.NDArray[np.intp] = np.arange(len(column))
+        values: Any = column.to_numpy()
     else:
-        labels = column.astype(object).map(_label).astype(object)
-    return labels.where(labels.notna(), None)
+        first, values = pd.factorize(column, use_na_sentinel=True)
+    read = np.array([*(_label(value, missing) for value in values), None], dtype=object)
+    again, labels = pd.factorize(read, use_na_sentinel=True)  # " a" and "a" are one
+    return again[first].astype(np.int64), list(labels)
 
 
-def _label(value: object) -> str | None:
+def _label(value: object, missing: Collection[str] = ()) -> str | None:
     if is_missing(value):
         return None
-    if isinstance(value, float | np.floating) and float(value).is_integer():
-        return str(int(value))
+    if isinstance(value, float | np.floating):
+        number = float(value)
+        return (str(int(number)) if number.is_integer() else str(value)) if math.isfinite(number) else None
     if isinstance(value, dict | list | tuple | np.ndarray):
         return json.dumps(value, default=_jsonable, sort_keys=True)
     text = str(value).strip()
-    return None if text.casefold() in MISSING_TOKENS else text
+    return None if not text or text in missing else text
 
 
 def _jsonable(value: object) -> Any:
@@ -85,7 +101,11 @@ def as_numbers(column: Column[Any], form: NumberFormat | None = None) -> FloatAr
         return np.asarray(column.dt.total_seconds(), dtype=np.float64)
     if types.is_datetime64_any_dtype(column.dtype):
         return days_since_epoch(DateFormat().read(column))
-    return (form or NumberFormat()).read(column)
+    form = form or NumberFormat()
+    numbers = (
+        plain_numbers(column) if is_untyped(column) and form.is_bare and not form.decimal_comma else None
+    )
+    return form.read(column) if numbers is None else np.where(np.isfinite(numbers), numbers, np.nan)
 
 
 def with_value(column: Column[Any]) -> Column[Any]:

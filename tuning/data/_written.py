@@ -24,10 +24,11 @@ _BEHIND = rf"(?:{_LETTER})(?:{_LETTER}|[.^-]){{0,11}}[23]?"
 _WRITTEN = re.compile(
     rf"(?P<sign>{_SIGN})?\s*(?P<open>\()?\s*(?P<before>{_BEFORE})?\s*(?P<inner>{_SIGN})?\s*(?P<late>\()?\s*"
     r"(?P<digits>\d(?:[\d.,'\u2019\s]*\d)?(?:[.,](?![^\W\d_]))?|[.,]\d+)"
-    rf"(?P<exponent>[eE]{_SIGN}?\d+)?"
+    rf"(?P<exponent>[eE]{_SIGN}?\d{{1,4}})?"
     rf"\s*(?P<close>\))?\s*(?P<behind>{_BEHIND})?\s*(?P<end>\))?(?P<last>(?!\+){_SIGN})?"
 )
 _DIGITS_ALONE = re.compile(r"[+-]?\d(?:[\d.,]*\d)?")  # what most values are needs no look at the rest
+_POWER = re.compile(r"\d[\u00b2\u00b3\u00b9\u2070-\u2079]")
 _ZEROS_BEFORE = re.compile(r"0\d")
 _GROUPED = {
     ".": re.compile(r"[1-9]\d{0,2}([,'\u2019 ])\d{3}(?:\1\d{3})*|[1-9]\d?(?:,\d{2})+,\d{3}"),
@@ -69,6 +70,8 @@ def take_apart(text: str) -> Written | None:
     """Return the parts of a written number, None where the text is none."""
     if _DIGITS_ALONE.fullmatch(text):
         return Written(text.lstrip("+-"), is_negative=text[0] == "-")
+    if _POWER.search(text):
+        return None  # 10² is not 102
     text = (text if text.isascii() else unicodedata.normalize("NFKC", text)).strip()
     match = _WRITTEN.fullmatch(text)
     if match is None:

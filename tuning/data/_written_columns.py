@@ -22,10 +22,17 @@ _NEARLY = 0.5  # of the values dates: a person should know why the column is not
 
 @dataclass(frozen=True)
 class GivenForms:
-    """How numbers and dates are written, as the user gave it; None: by the values of each column."""
+    """How values are written, as the user gave it; None: by the values of each column.
+
+    Attributes:
+        decimal_comma: of numbers.
+        day_first: of dates.
+        missing: words for a missing value.
+    """
 
     decimal_comma: bool | None = None
     day_first: bool | None = None
+    missing: tuple[str, ...] | None = None
 
 
 BY_VALUES = GivenForms()

@@ -29,6 +29,18 @@ def _one_character(value: Any) -> Any:
     return value
 
 
+def _as_words(value: Any) -> Any:
+    """Words as YAML may have read them: null for the word, numbers as such."""
+    parts = _split_names(value)
+    if not isinstance(parts, list | tuple):
+        return (str(parts),) if isinstance(parts, int | float) else parts
+    return tuple("null" if part is None else str(part) for part in parts)
+
+
+Words = Annotated[tuple[str, ...], BeforeValidator(_as_words)]
+"""Words for a missing value: a list, or one string with commas."""
+
+
 class ColumnRole(StrEnum):
     """What a column is for."""
 
@@ -104,6 +116,9 @@ class DataConfig(_Section):
         decimal_comma: numbers in text are written as 1.234,5; None: told by the values of each column.
         day_first: dates in text are written day before month, as 31/01/2024; None: told by the values of
             each column.
+        missing: words, or numbers, that stand for a missing value in all columns, as in [NA, -999]; of labels
+            these alone, and [] for none; None: "?", "N/A" and their like among labels, also "NA" and "None"
+            among numbers, dates and truth values. Empty cells are missing everywhere.
         drop_missing_target: leave out rows without a target instead of refusing them.
         min_class_rows: of classification: leave out the rows of classes that have fewer rows, or none to
             train on, instead of refusing them.
@@ -127,6 +142,7 @@ class DataConfig(_Section):
     delimiter: Annotated[str | None, BeforeValidator(_one_character)] = None
     decimal_comma: bool | None = None
     day_first: bool | None = None
+    missing: Words | None = None
     drop_missing_target: bool = False
     min_class_rows: int | None = Field(default=None, ge=1)
     time: Names = ()

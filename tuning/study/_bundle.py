@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tuning.data import Transform, Wanted, as_frame, load_transform
+from tuning.data import Transform, Wanted, as_frame, check_losses, load_transform
 from tuning.errors import RecordError
 from tuning.families import Family
 from tuning.models import TRAINING, Model, own_files
@@ -39,20 +39,23 @@ class Predictor:
     models: Sequence[Model[Any]]
     delimiter: str | None = None
 
-    def predict(self, rows: object) -> pd.DataFrame:
+    def predict(self, rows: object, *, allow_unknown: bool = False) -> pd.DataFrame:
         """Predict one row of output columns for each row, or for each step of the forecast that follows.
 
         Args:
             rows: to predict, as `tuning.data.as_frame` takes them; of series their latest part and what is
                 known of the time to come, None for the end of the training data.
+            allow_unknown: predict also where nearly all of a column is not understood.
 
         Returns:
             Predictions with the index of their rows (`Transform.placed`).
 
         Raises:
-            DataError: a column that the model was trained on is missing, or there are no rows.
+            DataError: a column that the model was trained on is missing or not understood, or there are no
+                rows.
         """
         frame = None if rows is None else as_frame(rows, self.wanted, self.delimiter)
+        check_losses(self.transforms[0].losses(frame), allow_unknown=allow_unknown)
         tables = [transform.apply(frame) for transform in self.transforms]
         outputs = [
             np.asarray(table.restore(model.predict(table)), dtype=np.float64)

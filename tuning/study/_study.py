@@ -190,7 +190,14 @@ class Study:
             raise RecordError(f"No trial of {self.name} has a score yet.")
         return frame.iloc[0]
 
-    def predict(self, data: Rows | None = None, model: str = "best", *, device: str = "cpu") -> pd.DataFrame:
+    def predict(
+        self,
+        data: Rows | None = None,
+        model: str = "best",
+        *,
+        device: str = "cpu",
+        allow_unknown: bool = False,
+    ) -> pd.DataFrame:
         """Predict new rows, or the forecast that follows them.
 
         Args:
@@ -200,6 +207,8 @@ class Study:
                 forecast from the end of the study's own data.
             model: `best`, a family (its best trial), a trial's id, or `refit` (the final fit).
             device: `cpu` or `cuda`.
+            allow_unknown: predict also where nearly all of a column that the model was trained on holds
+                values that it does not know or that cannot be read.
 
         Returns:
             A row for each of `data`, at its index, so that `data["p"] = study.predict(data)["prediction"]`
@@ -208,11 +217,12 @@ class Study:
             for rows that no forecast reaches.
 
         Raises:
-            InputError: there is no such trial or device, a column is missing, or `data` is something else.
+            InputError: there is no such trial or device, a column is missing or not understood, or
+                `data` is something else.
         """
         header, folder = read_header(self._storage, self.name)
         _, predictor = open_predictor(header, folder, model, device=device)
-        return predictor.predict(data)
+        return predictor.predict(data, allow_unknown=allow_unknown)
 
     def audit(self) -> tuple[Finding, ...]:
         """Disagreements between the record and the study folder; empty when all is well."""

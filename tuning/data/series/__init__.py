@@ -2,7 +2,8 @@
 
 from tuning.data.series._history import Covariate, CovariateRole, History
 from tuning.data.series._prepare import prepare_final_series, prepare_series
-from tuning.data.series._read_series import SeriesColumns, SeriesReading, read_history, read_like
+from tuning.data.series._read_series import SeriesReading, read_history, read_like
+from tuning.data.series._series_columns import SeriesColumns
 from tuning.data.series._transform import STATE_FILE, SeriesTransform
 
 __all__ = [

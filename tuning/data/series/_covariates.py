@@ -15,11 +15,13 @@ from pandas.api import types
 
 from tuning.data import _values
 from tuning.data._dates import infer_dates
-from tuning.data._numbers import NumberFormat, infer_numbers, number_from_json
+from tuning.data._labels import LabelForm, are_codes
+from tuning.data._missing import without
+from tuning.data._numbers import NO_VALUES, NumberFormat, NumberGuess, infer_numbers, number_from_json
+from tuning.data._untyped import typed
 from tuning.data.config import ColumnRole
 from tuning.data.series._frequency import IntArray
 from tuning.data.series._history import CovariateRole
-from tuning.data.series._rows import labels_of
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -58,6 +60,8 @@ class CovariateColumn:
         kind: how its values are read.
         number: form of numbers written as text.
         levels: of a category, one covariate of 0 and 1 for each.
+        labels: form of the labels of a category; None: not kept, in studies of earlier versions.
+        lost: share of the values to learn from that were not understood.
     """
 
     name: str
@@ -65,6 +69,8 @@ class CovariateColumn:
     kind: Kind = Kind.NUMBER
     number: NumberFormat = field(default_factory=NumberFormat)
     levels: tuple[str, ...] = ()
+    labels: LabelForm | None = None
+    lost: float = 0.0
 
     def to_json(self) -> dict[str, Any]:
         """As plain values."""
@@ -79,6 +85,8 @@ class CovariateColumn:
             Kind(value["kind"]),
             number_from_json(value),
             tuple(value["levels"]),
+            LabelForm.from_json(value["labels"]) if value.get("labels") else None,
+            value.get("lost", 0.0),
         )
 
     @property
@@ -88,17 +96,39 @@ class CovariateColumn:
             return tuple(f"{self.name}={level}" for level in self.levels)
         return (self.name,)
 
+    @property
+    def category_form(self) -> LabelForm | None:
+        """The form of the labels of a category; None for numbers and truth values."""
+        return self.labels if self.kind is Kind.CATEGORY else None
+
     def read(self, column: pd.Series[Any]) -> list[FloatArray]:
         """(n,) float64 per covariate, NaN where missing; of a level not seen before, all are 0."""
         if self.kind is Kind.NUMBER:
             return [_values.as_numbers(column, self.number)]
         if self.kind is Kind.BOOLEAN:
             return [_values.as_booleans(column)]
-        codes, labels = labels_of(column)
+        codes, labels = self.read_labels(column)
         number = {label: float(k) for k, label in enumerate(self.levels)}
-        level = np.array([*(number.get(str(label), -1.0) for label in labels), np.nan])[codes]
+        level = np.array([*(number.get(label, -1.0) for label in labels), np.nan])[codes]
         missing = np.isnan(level)
         return [np.where(missing, np.nan, level == k) for k in range(len(self.levels))]
+
+    def read_labels(self, column: pd.Series[Any]) -> tuple[IntArray, list[str]]:
+        """(n,) code of each label by first appearance, -1 where missing; and the label of each code."""
+        return (self.labels or LabelForm.of_levels(self.levels)).read_codes(column)
+
+    def lost_of(self, column: pd.Series[Any]) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+        """(n,) whether a value is there and not understood, and (n,) whether there is one."""
+        if self.kind is Kind.CATEGORY:
+            codes, labels = self.read_labels(column)
+            unseen = np.array([*(label not in self.levels for label in labels), False], dtype=bool)
+            return unseen[codes], codes >= 0
+        given = ~np.isnan(self.read(column)[0])
+        unread = ~given
+        codes, labels = _values.distinct_labels(column[unread])
+        is_value = [*(label.casefold() not in NO_VALUES for label in labels), False]
+        given[unread] = np.array(is_value, dtype=bool)[codes]
+        return given & unread, given
 
 
 @dataclass(frozen=True)
@@ -115,6 +145,7 @@ def decide_covariates(
     series: IntArray,
     roles: Mapping[str, ColumnRole],
     decimal_comma: bool | None = None,
+    missing: Sequence[str] | None = None,
 ) -> tuple[tuple[CovariateColumn, ...], tuple[str, ...]]:
     """How each column is read, and notes.
 
@@ -123,9 +154,10 @@ def decide_covariates(
         series: (n,) code of the series.
         roles: as given; others are static where constant within every series, else past.
         decimal_comma: numbers in text are written as 1.234,5; None: told by the values.
+        missing: words for a missing value among labels; None: by the rule.
     """
     decisions = [
-        _decide(frame[name].infer_objects(), series, roles.get(name), decimal_comma)
+        _decide(frame[name].infer_objects(), series, roles.get(name), decimal_comma, missing)
         for name in map(str, frame)
     ]
     columns = tuple(decision.column for decision in decisions if decision.column is not None)
@@ -146,26 +178,35 @@ def _listed(names: list[str]) -> str:
 
 
 def _decide(
-    column: pd.Series[Any], series: IntArray, role: ColumnRole | None, decimal_comma: bool | None
+    column: pd.Series[Any],
+    series: IntArray,
+    role: ColumnRole | None,
+    decimal_comma: bool | None,
+    missing: Sequence[str] | None,
 ) -> _Decision:
     name = str(column.name)
     if role is ColumnRole.DROP:
         return _Decision(name, None)
     if not _values.has_value(column):
         return _Decision(name, None, "dropped, no row to learn from has a value")
-    decision = _by_values(column, decimal_comma)
+    if not decimal_comma:
+        column = typed(column)
+    decision = _by_values(column, decimal_comma, missing)
     if decision.column is None:
         return decision
-    codes = _codes(column, decision.column)
+    lost, given = decision.column.lost_of(column)
+    spec = replace(decision.column, lost=float(lost.sum() / max(given.sum(), 1)))
+    decision = replace(decision, column=spec)
+    codes = _codes(column, spec)
     if not _varies(codes):
         return _Decision(name, None, "dropped, all rows to learn from hold one value")
-    if role is None and _counts(column, decision.column, series):
+    if role is None and _counts(column, spec, series):
         return _Decision(
             name,
             None,
             "dropped, as the numbers of rows (keep it by --set data.roles.NAME=known, past or static)",
         )
-    return _with_role(decision, decision.column, codes, series, role)
+    return _with_role(decision, spec, codes, series, role)
 
 
 def _with_role(
@@ -187,7 +228,7 @@ def _with_role(
 def _codes(column: pd.Series[Any], spec: CovariateColumn) -> FloatArray:
     """(n,) one number per distinct value, NaN where missing."""
     if spec.kind is Kind.CATEGORY:
-        codes = labels_of(column)[0].astype(np.float64)
+        codes = spec.read_labels(column)[0].astype(np.float64)
         return np.where(codes < 0, np.nan, codes)
     return spec.read(column)[0]
 
@@ -215,7 +256,9 @@ def _counts(column: pd.Series[Any], spec: CovariateColumn, series: IntArray) -> 
     return bool((np.diff(in_file) == 1).all() or (len(within) >= _FEWEST_COUNTED and (within == 1).all()))
 
 
-def _by_values(column: pd.Series[Any], decimal_comma: bool | None) -> _Decision:
+def _by_values(
+    column: pd.Series[Any], decimal_comma: bool | None, missing: Sequence[str] | None
+) -> _Decision:
     name = str(column.name)
     spec = CovariateColumn(name, CovariateRole.PAST)
     if types.is_bool_dtype(column.dtype):
@@ -226,7 +269,7 @@ def _by_values(column: pd.Series[Any], decimal_comma: bool | None) -> _Decision:
         return _Decision(name, spec)
     if _holds_lists(column):
         return _Decision(name, None, "dropped, as lists")
-    return _by_words(column, spec, decimal_comma)
+    return _by_words(column, replace(spec, labels=LabelForm.infer(column, missing)), decimal_comma)
 
 
 def _holds_lists(column: pd.Series[Any]) -> bool:
@@ -239,11 +282,11 @@ def _holds_lists(column: pd.Series[Any]) -> bool:
 
 
 def _by_words(column: pd.Series[Any], spec: CovariateColumn, decimal_comma: bool | None) -> _Decision:
-    _, labels = labels_of(column)
-    distinct = pd.Series(labels, dtype="str", name=spec.name)
+    _, labels = spec.read_labels(column)
+    distinct = without(pd.Series(labels, dtype="str", name=spec.name)).dropna()
     if {label.casefold() for label in distinct} in _TRUTHS:
         return _Decision(spec.name, replace(spec, kind=Kind.BOOLEAN))
-    guess = infer_numbers(distinct, decimal_comma)
+    guess = NumberGuess(NumberFormat(), 0.0) if are_codes(labels) else infer_numbers(distinct, decimal_comma)
     if guess.share >= _SHARE_THAT_PARSES:
         form = f"read as numbers {guess.note}" if guess.note else ""
         return _Decision(spec.name, replace(spec, number=guess.format), form)
@@ -253,5 +296,5 @@ def _by_words(column: pd.Series[Any], spec: CovariateColumn, decimal_comma: bool
     if len(labels) > MOST_LEVELS:
         remark = f"dropped, as categories of more than {MOST_LEVELS} levels{doubt}"
         return _Decision(spec.name, None, remark)
-    spec = replace(spec, kind=Kind.CATEGORY, levels=tuple(sorted(distinct)))
+    spec = replace(spec, kind=Kind.CATEGORY, levels=tuple(sorted(labels)))
     return _Decision(spec.name, spec, f"read as categories{doubt}" if doubt else "")

@@ -10,8 +10,8 @@ import pandas as pd
 
 from tuning.data._frame import labels_of_rows
 from tuning.data.series._continue import Continuation
-from tuning.data.series._read_series import SeriesColumns
 from tuning.data.series._rows import plain
+from tuning.data.series._series_columns import SeriesColumns
 
 IntArray = npt.NDArray[np.int64]
 

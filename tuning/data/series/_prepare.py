@@ -14,9 +14,10 @@ from tuning.data.series._cut import Cut, FoldSpans, Span, from_record, make_cut,
 from tuning.data.series._fit import FitSettings, fit_fold
 from tuning.data.series._grid import show
 from tuning.data.series._history import History
-from tuning.data.series._read_series import SeriesColumns, SeriesReading, read_history
+from tuning.data.series._read_series import SeriesReading, read_history
 from tuning.data.series._scaling import LocationRule
 from tuning.data.series._season import Seasons, seasons_of
+from tuning.data.series._series_columns import SeriesColumns
 from tuning.data.series._transform import SeriesTransform
 from tuning.errors import DataError
 from tuning.metrics import get_metric

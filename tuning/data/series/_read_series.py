@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from tuning.data._labels import LabelForm
+from tuning.data._missing import blanked
+from tuning.data._missing_notes import notes_on_words
 from tuning.data._names import check_column
-from tuning.data._numbers import NumberFormat, infer_numbers, number_from_json
+from tuning.data._numbers import NumberFormat, infer_numbers
+from tuning.data._untyped import typed, typed_frame
 from tuning.data.config import ColumnRole, DataConfig
 from tuning.data.series._covariates import CovariateColumn, decide_covariates
 from tuning.data.series._frequency import IntArray, Stamps, is_of_days
@@ -26,80 +30,13 @@ from tuning.data.series._rows import (
     refuse_unlearnable,
     series_of,
 )
-from tuning.data.series._times import TimeColumn, decide_times, read_times, unreadable, with_local_days
+from tuning.data.series._series_columns import SeriesColumns
+from tuning.data.series._times import decide_times, read_times, unreadable, with_local_days
 from tuning.data.series._to_come import with_all_columns
 from tuning.errors import DataError
 
 _LOGGER = logging.getLogger(__name__)
 _ROLES = (ColumnRole.KNOWN, ColumnRole.PAST, ColumnRole.STATIC, ColumnRole.DROP)
-
-
-@dataclass(frozen=True)
-class SeriesColumns:
-    """How a file of series is read: all that was decided on the data that a model was trained on.
-
-    Attributes:
-        time: columns that the times are read from.
-        series: columns that tell series apart.
-        target: column to forecast.
-        number: form of targets written as text.
-        frequency: of the grid, as pandas names it.
-        covariates: columns that covariates are read from.
-    """
-
-    time: tuple[TimeColumn, ...]
-    series: tuple[str, ...]
-    target: str
-    number: NumberFormat
-    frequency: str
-    covariates: tuple[CovariateColumn, ...]
-
-    def to_json(self) -> dict[str, Any]:
-        """As plain values."""
-        return {
-            "time": [column.to_json() for column in self.time],
-            "series": list(self.series),
-            "target": self.target,
-            "number": self.number.to_json(),
-            "frequency": self.frequency,
-            "covariates": [column.to_json() for column in self.covariates],
-        }
-
-    @classmethod
-    def from_json(cls, value: dict[str, Any]) -> SeriesColumns:
-        """From what `to_json` gave."""
-        return cls(
-            time=tuple(TimeColumn.from_json(column) for column in value["time"]),
-            series=tuple(value["series"]),
-            target=value["target"],
-            number=number_from_json(value),
-            frequency=value["frequency"],
-            covariates=tuple(CovariateColumn.from_json(column) for column in value["covariates"]),
-        )
-
-    def needed(self, *, has_targets: bool) -> tuple[str, ...]:
-        """Names of the columns that a table to forecast from must have.
-
-        Where targets are given, so is all that is known up to them. Rows without a target are the time to
-        come, of which only what is known in advance can be given; what does not change over time is kept.
-
-        Args:
-            has_targets: whether a target is given in the table.
-        """
-        roles = {CovariateRole.KNOWN, *({CovariateRole.PAST} if has_targets else ())}
-        times = (column.name for column in self.time)
-        covariates = (column.name for column in self.covariates if column.role in roles)
-        return (*times, *self.series, *covariates)
-
-    def of(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """Leave out columns that are not read: rows that differ in them alone are one observation."""
-        return frame[[name for name in self.names if name in frame.columns]]
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Names of all columns that are read."""
-        times = (column.name for column in self.time)
-        return (*times, *self.series, self.target, *(column.name for column in self.covariates))
 
 
 @dataclass(frozen=True)
@@ -133,23 +70,34 @@ def read_history(
             time, times off the regular steps, a target that is not a number or never changes.
     """
     _check_columns(frame, data)
+    frame = blanked(frame, data.missing or ())
+    labels = tuple(LabelForm.infer(frame[name], data.missing) for name in data.series)
+    written, frame = frame, _typed(frame, data)
     frame, zone_note = with_local_days(frame, data.time)
-    rough, _ = series_of(frame, data.series)
+    rough, _ = series_of(frame, data.series, labels)
     columns, stamps, time_notes = decide_times(
         frame, data.time, lambda times: regularity(times, rough), data.day_first
     )
     number, number_note = _form_of_targets(frame[data.target][~np.isnat(stamps)], data)
-    spec = SeriesColumns(columns, data.series, data.target, number, "", ())
+    spec = SeriesColumns(columns, data.series, data.target, number, "", (), labels, data.missing or ())
     rows = _read_rows(frame, spec, stamps)
     rows, dropped_note = _with_targets(rows)
     refuse_unlearnable(rows.target, data.target)
     grid = fit_grid(rows.stamps, rows.series, rows.positions, data.frequency)
     covariates, covariate_notes = _decide_covariates(frame, data, rows, fit_before)
-    spec = SeriesColumns(columns, data.series, data.target, number, grid.frequency, covariates)
+    spec = replace(spec, frequency=grid.frequency, covariates=covariates)
     history = _history(frame, spec, rows, grid, fit_before)
     notes = [zone_note, *time_notes, number_note, *rows.notes, dropped_note, grid.note]
     notes += _missing_notes(rows, grid)
+    notes += notes_on_words(written, spec.label_forms)
     return SeriesReading(history, spec, tuple(note for note in (*notes, *covariate_notes) if note))
+
+
+def _typed(frame: pd.DataFrame, data: DataConfig) -> pd.DataFrame:
+    """The table with numbers as such, but for the labels of series."""
+    labels = frame[list(data.series)]
+    read = typed_frame(frame, frame.columns if data.decimal_comma else ())
+    return read.assign(**{str(name): labels[name] for name in labels})
 
 
 def _form_of_targets(column: pd.Series[Any], data: DataConfig) -> tuple[NumberFormat, str]:
@@ -172,7 +120,8 @@ def read_like(frame: pd.DataFrame, spec: SeriesColumns, *, tell: bool = True) ->
     Raises:
         DataError: a column is missing, the times have another frequency, or rows are no series.
     """
-    frame = with_all_columns(frame, spec)
+    frame = blanked(with_all_columns(frame, spec), spec.missing)
+    frame = frame.assign(**{column.name: typed(frame[column.name]) for column in spec.time})
     if is_of_days(spec.frequency):
         frame, _ = with_local_days(frame, [column.name for column in spec.time])
     rows = _read_rows(frame, spec, read_times(frame, spec.time))
@@ -227,7 +176,7 @@ def _read_rows(frame: pd.DataFrame, spec: SeriesColumns, stamps: Stamps) -> _Row
     if np.isnat(stamps).any() or not len(stamps):
         raise unreadable(spec.time, frame, int(np.isnat(stamps).argmax()) if len(stamps) else 0)
     table = frame.iloc[positions]
-    series, labels = series_of(table, spec.series)
+    series, labels = series_of(table, spec.series, spec.labels)
     refuse_missing_series(series, spec.series, frame, positions)
     target = read_target(frame[spec.target], spec.number, positions)
     is_new = bool(spec.frequency)
@@ -268,7 +217,7 @@ def _decide_covariates(
     fit = rows.before(fit_before)
     others = [name for name in map(str, frame) if name not in (*data.time, *data.series, data.target)]
     table = frame[others].iloc[rows.positions[fit]]
-    return decide_covariates(table, rows.series[fit], data.roles, data.decimal_comma)
+    return decide_covariates(table, rows.series[fit], data.roles, data.decimal_comma, data.missing)
 
 
 def _missing_notes(rows: _Rows, grid: Grid) -> list[str]:

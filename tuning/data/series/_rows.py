@@ -12,6 +12,8 @@ import pandas as pd
 from pandas.api import types
 
 from tuning.data import _values
+from tuning.data._labels import LabelForm
+from tuning.data._missing import without
 from tuning.data._numbers import NumberFormat
 from tuning.data._offers import listing
 from tuning.data.series._frequency import DAY, IntArray, Stamps, weekdays
@@ -27,28 +29,30 @@ _SUNDAY = 6
 SERIES_JOINT = " / "  # between the labels of a series that several columns name
 
 
-def labels_of(column: pd.Series[Any]) -> tuple[IntArray, list[str | None]]:
+def labels_of(column: pd.Series[Any]) -> tuple[IntArray, list[str]]:
     """(n,) code of each value by first appearance, -1 where missing; and the label of each code."""
-    if column.dtype == object or isinstance(column.dtype, pd.CategoricalDtype):
-        column = _values.as_labels(column)
-    first, distinct = pd.factorize(column, use_na_sentinel=True)
-    read = _values.as_labels(pd.Series(distinct))
-    again, labels = pd.factorize(read, use_na_sentinel=True)  # " a" and "a" are one label
-    return np.append(again, -1)[first].astype(np.int64), list(labels)
+    return LabelForm.infer(column).read_codes(column)
 
 
-def series_of(frame: pd.DataFrame, names: Sequence[str]) -> tuple[IntArray, tuple[str, ...]]:
+def series_of(
+    frame: pd.DataFrame, names: Sequence[str], forms: Sequence[LabelForm]
+) -> tuple[IntArray, tuple[str, ...]]:
     """(n,) series of each row, -1 where a label is missing; and the names of the S series.
 
     Series are in the order of the file; names of several columns are joined by `SERIES_JOINT`. Without
     columns all rows are one series, with the empty name.
+
+    Args:
+        frame: (n,) rows.
+        names: columns that tell series apart.
+        forms: of the labels in these columns.
 
     Raises:
         DataError: one of several labels holds `SERIES_JOINT`, so that the name could not be taken apart.
     """
     if not names:
         return np.zeros(len(frame), dtype=np.int64), ("",)
-    parts = [labels_of(frame[name]) for name in names]
+    parts = [form.read_codes(frame[name]) for name, form in zip(names, forms, strict=True)]
     _refuse_joints(names, [labels for _, labels in parts])
     joint = np.zeros(len(frame), dtype=np.int64)
     missing = np.zeros(len(frame), dtype=bool)
@@ -61,9 +65,9 @@ def series_of(frame: pd.DataFrame, names: Sequence[str]) -> tuple[IntArray, tupl
     return codes, tuple(SERIES_JOINT.join(str(labels[codes[row]]) for codes, labels in parts) for row in rows)
 
 
-def _refuse_joints(names: Sequence[str], labels: Sequence[Sequence[str | None]]) -> None:
+def _refuse_joints(names: Sequence[str], labels: Sequence[Sequence[str]]) -> None:
     for name, each in zip(names, labels, strict=True):
-        bad = next((label for label in each if label is not None and SERIES_JOINT in label), None)
+        bad = next((label for label in each if SERIES_JOINT in label), None)
         if bad is not None and len(names) > 1:
             raise DataError(
                 f"data.series: {bad!r} in {name!r} holds {SERIES_JOINT!r}, which stands between the columns "
@@ -131,7 +135,7 @@ def read_target(column: pd.Series[Any], number: NumberFormat, rows: IntArray) ->
 
 def _is_missing(column: pd.Series[Any]) -> npt.NDArray[np.bool_]:
     if _values.is_words(column):
-        return _values.as_labels(column).isna().to_numpy(dtype=bool)
+        return _values.as_labels(without(column)).isna().to_numpy(dtype=bool)
     return column.isna().to_numpy(dtype=bool)
 
 

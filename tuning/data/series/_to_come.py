@@ -13,7 +13,7 @@ from tuning.data._names import check_trained_on
 from tuning.errors import DataError
 
 if TYPE_CHECKING:
-    from tuning.data.series._read_series import SeriesColumns
+    from tuning.data.series._series_columns import SeriesColumns
 
 
 def with_all_columns(frame: pd.DataFrame, spec: SeriesColumns) -> pd.DataFrame:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -16,6 +17,8 @@ import pandas as pd
 
 from tuning.data._dense import DenseEncoder
 from tuning.data._frame import Wanted
+from tuning.data._labels import LabelForm
+from tuning.data._losses import ColumnLoss
 from tuning.data._state import load_encoders, save_encoders, schema_from_json
 from tuning.data.series._continue import Continuation, continuation, listed
 from tuning.data.series._features import FeaturePlan
@@ -24,17 +27,20 @@ from tuning.data.series._kept import load_history, save_history, tail
 from tuning.data.series._origins import Origins, latest_origins
 from tuning.data.series._panel import CovariateScale, PanelRecipe
 from tuning.data.series._placing import placed
-from tuning.data.series._read_series import SeriesColumns, read_like
+from tuning.data.series._read_series import read_like
 from tuning.data.series._rows import SERIES_JOINT
 from tuning.data.series._scaling import Scaling
 from tuning.data.series._season import Seasons
+from tuning.data.series._series_columns import SeriesColumns
 from tuning.data.series._time_parts import TimePart
+from tuning.data.series._unknown import losses_of_series
 from tuning.errors import DataError
 from tuning.models import Panel, Schema, Table, TargetTransform, Windows
 from tuning.models.errors import CheckpointError
 
 STATE_FILE = "series.json"
 _LEAST_STEPS_KEPT = 1000  # of the history, for networks that look far back
+_WHOLE_NUMBER = re.compile(r"0|[1-9][0-9]{0,17}")
 _LOGGER = logging.getLogger(__name__)
 
 
@@ -100,6 +106,10 @@ class SeriesTransform:
         origins = latest_origins(origin, self.horizon)
         panel = self.recipe.panel(history)
         return self.table(make_windows(panel, origins, self.scaling, self.recipe.transform))
+
+    def losses(self, frame: pd.DataFrame | None) -> tuple[ColumnLoss, ...]:
+        """What of a table is not understood, beside the training time."""
+        return () if frame is None else losses_of_series(self.columns, self.history.names, frame)
 
     def table(self, windows: Windows) -> Table:
         """The rows of windows, without their targets."""
@@ -254,7 +264,8 @@ class SeriesTransform:
             return {}
         parts = [name.split(SERIES_JOINT) if len(columns) > 1 else [name] for name in names]
         return {
-            column: _as_whole_numbers([part[place] for part in parts]) for place, column in enumerate(columns)
+            column: _given_back([part[place] for part in parts], self.columns.labels[place])
+            for place, column in enumerate(columns)
         }
 
 
@@ -284,9 +295,13 @@ def kept_history(history: History, plan: FeaturePlan, horizon: int) -> History:
     return tail(history, max(plan.reach + 2 * horizon, _LEAST_STEPS_KEPT))
 
 
+def _given_back(labels: list[str], form: LabelForm) -> npt.NDArray[Any]:
+    return np.array(labels, dtype=object) if form.strings else _as_whole_numbers(labels)
+
+
 def _as_whole_numbers(labels: list[str]) -> npt.NDArray[Any]:
-    """The labels as integers where they read and are written the same."""
-    if all(label.isascii() and label.isdigit() and str(int(label)) == label for label in labels):
+    """The labels as integers where they read and are written the same, and 64 bits hold them."""
+    if all(map(_WHOLE_NUMBER.fullmatch, labels)):
         return np.array(labels, dtype=np.int64)
     return np.array(labels, dtype=object)
 
