@@ -1,10 +1,20 @@
 """Where studies live: in a folder that every machine sees, or in an object store."""
 
 from tuning.storage._mirror import Mirror, ObjectMirror
-from tuning.storage._place import Place, cache_folder, holds_secrets, is_uri, open_place, without_secrets
+from tuning.storage._place import (
+    DEFAULT_STORAGE,
+    Place,
+    cache_folder,
+    holds_secrets,
+    is_uri,
+    open_place,
+    storage_option,
+    without_secrets,
+)
 from tuning.storage._remote import Remote
 
 __all__ = [
+    "DEFAULT_STORAGE",
     "Mirror",
     "ObjectMirror",
     "Place",
@@ -13,5 +23,6 @@ __all__ = [
     "holds_secrets",
     "is_uri",
     "open_place",
+    "storage_option",
     "without_secrets",
 ]

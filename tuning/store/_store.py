@@ -47,6 +47,9 @@ class Store:
         name: study name.
         direction: whether low or high scores are better.
         remote: the study's place in an object store; None: the folder is all there is.
+
+    Attributes:
+        place: what holds the record, for messages.
     """
 
     def __init__(
@@ -54,6 +57,7 @@ class Store:
     ) -> None:
         self.folder = folder
         self.direction = direction
+        self.place = "journal" if url is None else "database"
         self._name = name
         self._remote = remote
         self._storage: BaseStorage = open_storage(folder, url, remote)

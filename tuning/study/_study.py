@@ -10,17 +10,17 @@ from typing import Any, Self
 import pandas as pd
 
 from tuning.config import set_entry, validate_config
-from tuning.errors import ConfigError, DataError, InputError, RecordError
+from tuning.errors import DataError, RecordError
 from tuning.leaderboard import Leaderboard, choose_trial
 from tuning.progress import make_view
-from tuning.session import StudyFolder
-from tuning.storage import Place, cache_folder, open_place, without_secrets
+from tuning.storage import DEFAULT_STORAGE, Place, without_secrets
 from tuning.study._audit import Finding, audit
 from tuning.study._bundle import load_predictor
 from tuning.study._conclude import read_leaderboard
 from tuning.study._device import check_device
-from tuning.study._run import Outcome, run_study
-from tuning.study._setup import PreparedStudy, read_header, refuse_existing, set_up, take_up
+from tuning.study._run import Outcome, one_at_a_time, run_study
+from tuning.study._setup import read_header, set_up
+from tuning.study._take_up import take_up
 
 logger = logging.getLogger(__name__)
 
@@ -44,6 +44,8 @@ _PLACES = {
     "mlflow": "monitoring.mlflow",
 }
 
+_GIVEN_BY = {"data.path": "Study.resume(data=...)"}
+
 
 class Study:
     """A tuning study: run it, resume it, look at it, predict with it.
@@ -57,7 +59,7 @@ class Study:
 
     Args:
         name: name of the study and of its folder.
-        data: path of a table, or a DataFrame (kept as Parquet beside the study folder).
+        data: path of a table, or a DataFrame, which is kept as Parquet in the study's own folder.
         target: column to predict.
         models: family names, paths of model files, or "all".
         metric: what is searched on; None: the task's default.
@@ -65,7 +67,8 @@ class Study:
         quiet: show no progress.
         **settings: `task`, `trials`, `total_trials`, `time_budget` ("10m"), `seed`, `sampler`,
             `pruner`, `max_concurrent`, `embedding_prefixes`; of forecasting `time`, `series`, `horizon`,
-            `season`; or a whole section of the configuration as a mapping (`split={"folds": 5}`).
+            `season`; `address` of a Ray cluster (a Ray that this process is connected to is used, and left
+            running); or a whole section of the configuration as a mapping (`split={"folds": 5}`).
     """
 
     def __init__(
@@ -76,12 +79,12 @@ class Study:
         target: str,
         models: str | Sequence[str] = "all",
         metric: str | None = None,
-        storage: Place = "studies",
+        storage: Place = DEFAULT_STORAGE,
         quiet: bool = False,
         **settings: Any,
     ) -> None:
         self._frame = data if isinstance(data, pd.DataFrame) else None
-        path = str(data) if self._frame is None else str(_beside(storage) / f"{name}.parquet")
+        path = "DataFrame" if self._frame is not None else str(data)
         raw: dict[str, Any] = {"name": name, "models": models, "metric": metric, "data": {"path": path}}
         _place(raw, {"target": target, "storage": str(storage), **settings})
         self._config = validate_config(raw, "Study")
@@ -90,7 +93,7 @@ class Study:
         self.name = name
 
     @classmethod
-    def open(cls, name: str, storage: Place = "studies", *, quiet: bool = False) -> Self:
+    def open(cls, name: str, storage: Place = DEFAULT_STORAGE, *, quiet: bool = False) -> Self:
         """A study that exists already.
 
         Raises:
@@ -108,7 +111,9 @@ class Study:
         Raises:
             InputError: the input is wrong, or the name is taken (use `Study.open(...).resume()`).
         """
-        self._tell(run_study(self._set_up(), make_view(quiet=self._quiet)))
+        with one_at_a_time(self.name):
+            study = set_up(self._config, frame=self._frame)
+            self._tell(run_study(study, make_view(quiet=self._quiet)))
         return self
 
     def resume(
@@ -118,6 +123,7 @@ class Study:
         total_trials: int | None = None,
         time_budget: str | float | None = None,
         models: Sequence[str] = (),
+        data: str | Path | None = None,
     ) -> Self:
         """Go on with an interrupted study, or extend a finished one.
 
@@ -126,31 +132,25 @@ class Study:
             total_trials: trials over all families in all.
             time_budget: further time, in seconds or like "10m".
             models: families to add.
+            data: where the study's table is now, if it was moved.
+
+        Raises:
+            InputError: there is no such study, another process runs it, or its data are gone or changed.
         """
+        if isinstance(data, pd.DataFrame):
+            raise DataError("Study.resume(data=...): this is the path of the file with the study's table.")
         changes: dict[str, Any] = {}
         _place(changes, {"trials": trials, "total_trials": total_trials, "time_budget": time_budget})
-        prepared = take_up(self._storage, self.name, changes, models)
-        outcome = run_study(
-            prepared,
-            make_view(quiet=self._quiet),
-            new_time_budget=time_budget is not None,
-            new_trials=trials is not None or total_trials is not None,
-        )
-        self._tell(outcome)
+        with one_at_a_time(self.name):
+            prepared = take_up(self._storage, self.name, changes, models, data=data, given_by=_GIVEN_BY)
+            outcome = run_study(
+                prepared,
+                make_view(quiet=self._quiet),
+                new_time_budget=time_budget is not None,
+                new_trials=trials is not None or total_trials is not None,
+            )
+            self._tell(outcome)
         return self
-
-    def _set_up(self) -> PreparedStudy:
-        """The study, set up; a DataFrame is kept only where the study is."""
-        if self._frame is None:
-            return set_up(self._config)
-        refuse_existing(StudyFolder(self._storage, self.name))
-        path = Path(self._config.data.path)
-        _write_frame(self._frame, path)
-        try:
-            return set_up(self._config)
-        except InputError:
-            path.unlink()
-            raise
 
     def _tell(self, outcome: Outcome) -> None:
         """What the command line prints beside the leaderboard."""
@@ -209,12 +209,6 @@ class Study:
             return read_leaderboard(header, store)
 
 
-def _beside(storage: Place) -> Path:
-    """Where a DataFrame is kept: beside the studies, or on this machine when those are in an object store."""
-    place = open_place(storage)
-    return place if isinstance(place, Path) else cache_folder(storage)
-
-
 def _place(raw: dict[str, Any], settings: Mapping[str, Any]) -> None:
     """Put settings where the configuration has them; a section is merged into what is there."""
     for name, value in settings.items():
@@ -224,22 +218,3 @@ def _place(raw: dict[str, Any], settings: Mapping[str, Any]) -> None:
                 set_entry(raw, (key, entry), inner)
         elif value is not None:
             set_entry(raw, key, value)
-
-
-def _write_frame(frame: pd.DataFrame, path: Path) -> None:
-    """Write a DataFrame where a resume finds it again.
-
-    Raises:
-        DataError: it has no rows, a column of mixed types, or no place to be written to.
-    """
-    if frame.empty:
-        raise DataError("Study.data: the DataFrame has no rows.")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        frame.rename(columns=str).to_parquet(path, index=False)
-    except (ValueError, TypeError, NotImplementedError) as error:  # pyarrow's derive from these
-        path.unlink(missing_ok=True)
-        reason = "; ".join(str(part) for part in error.args)
-        raise DataError(f"Study.data: the DataFrame cannot be kept as Parquet: {reason}.") from error
-    except OSError as error:
-        raise ConfigError(f"Study.storage: {path} cannot be written ({error.strerror}).") from error
