@@ -31,6 +31,7 @@ _STATES = {
 _TEST, _TEST_DETAILS = "test", "test_details"
 _DETAILS = "details"
 _RUNS = "runs"
+_STUDY = "study"
 _WHOLE_GPU = "whole_gpu"
 _NOTHING: Details = MappingProxyType({})
 
@@ -257,6 +258,17 @@ class Store:
             self._storage.set_study_user_attr(study, f"{_TEST_DETAILS}/{number}", entry)
         tests = {**self._family(model).get(_TEST, {}), str(number): _test(metrics, checkpoint)}
         self._storage.set_study_user_attr(study, _TEST, tests)
+
+    def study(self) -> Mapping[str, str]:
+        """What identifies the study whose record this is; empty in a record that does not tell."""
+        if not self.families():
+            return {}
+        told: dict[str, str] = self._storage.get_study_user_attrs(self._first_study()).get(_STUDY, {})
+        return told
+
+    def set_study(self, identity: Mapping[str, str]) -> None:
+        """Record whose record this is; its first family, which must be there, holds it."""
+        self._storage.set_study_user_attr(self._first_study(), _STUDY, dict(identity))
 
     def runs(self) -> tuple[Run, ...]:
         """The study's runs so far, the first one first."""

@@ -136,6 +136,8 @@ def _open_record(study: PreparedStudy) -> Iterator[Store]:
         store.finish_half_written()
         for family in study.header.families:
             store.add_family(family.name)
+        study.header.check_identity(store)
+        store.set_study(study.header.identity)
         yield store
 
 

@@ -61,6 +61,24 @@ class StudyHeader:
     families: tuple[Family, ...]
     created_at: str
 
+    @property
+    def identity(self) -> dict[str, str]:
+        """What tells this study from another of its name, in the record too."""
+        return {"created_at": self.created_at, "data_sha256": self.data_sha256}
+
+    def check_identity(self, store: Store) -> None:
+        """Refuse the record of another study.
+
+        Raises:
+            RecordError: the record tells that it is.
+        """
+        told = store.study()
+        if told and told != self.identity:
+            raise RecordError(
+                f"The {store.place} of {self.config.name} is the record of another study of that name, of "
+                f"{told.get('created_at')}: this one is of {self.created_at}; put its own back."
+            )
+
     def open_store(self, folder: StudyFolder, *, is_new: bool = False) -> Store:
         """The study's record.
 

@@ -66,6 +66,7 @@ def take_up(
     began, folder = read_header(storage, name)
     header = with_data(began, folder, data, given_by.get("data.path", "data"))
     with header.open_store(folder) as store:
+        header.check_identity(store)
         _check_record(store, folder)
         changed = _lifted(_changed(header, changes, models, given_by), changes, store)
     check_monitoring(changed.config.monitoring)
