@@ -20,6 +20,7 @@ from tuning.sampling import derive_seed
 from tuning.session._family import FamilyState, Search
 from tuning.session._folder import StudyFolder
 from tuning.session._shortage import describe_shortage
+from tuning.session._waiting import MAX_DRIVER_DEATHS, WaitingTrials, count_driver_death, given_up
 from tuning.store import Placement, Result, Status, Store, TrialRecord
 from tuning.trial import CHECKPOINTS, GpuShortage, Report, TrialSpec
 
@@ -81,7 +82,7 @@ class Session:
         }
         self._live: dict[str, TrialSpec] = {}
         self._losses: Counter[tuple[str, bool]] = Counter()
-        self._waiting: list[TrialSpec] = []
+        self._waiting = WaitingTrials()
         self._deadline_s: float | None = None
         self._stopped_s: float | None = None
         self._started_s = clock()
@@ -292,7 +293,7 @@ class Session:
     def _wait_again(self, spec: TrialSpec) -> None:
         """Let a trial go on from its last checkpoint as soon as there is room."""
         record = self._store.trial(spec.model, spec.number)
-        self._waiting.append(self._spec(record.model, record.number, record.params, record))
+        self._waiting.add(self._spec(record.model, record.number, record.params, record))
 
     def _release(self, spec: TrialSpec) -> None:
         """The trial runs no longer."""
@@ -322,13 +323,17 @@ class Session:
         state.search.replay(self._store.frozen_trials(name))
         for record in self._store.trials(name, driven=False):
             state.take_over(record, self._config.pruning.max_iterations)
-            if not record.status.is_finished:
-                self._waiting.append(self._spec(name, record.number, record.params, record))
+            deaths = 0 if record.status.is_finished else count_driver_death(self._store, record)
+            if deaths >= MAX_DRIVER_DEATHS:
+                self._store.finish(name, record.number, given_up(deaths))
+                state.close(record.number, given_up(deaths))
+            elif not record.status.is_finished:
+                self._waiting.add(self._spec(name, record.number, record.params, record), deaths)
 
     def _next_waiting(self) -> TrialSpec | None:
         """An unfinished trial that is to go on; those of a parked family stay for a resume."""
-        ready = (spec for spec in self._waiting if not self._states[spec.model].parked)
-        return next((spec for spec in ready if self._has_room(spec.model)), None)
+        states = self._states
+        return self._waiting.next(self._live, lambda name: not states[name].parked and self._has_room(name))
 
     def _has_room(self, model: str) -> bool:
         """Whether a trial of the family would not wait for a GPU while it holds a place among the live."""

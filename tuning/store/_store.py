@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
-from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Any, Self
@@ -20,7 +19,18 @@ from tuning.metrics import Direction
 from tuning.storage import Remote
 from tuning.store._backend import open_storage
 from tuning.store._lock import is_driven
-from tuning.store._record import Details, Metrics, Placement, Result, Run, Status, TrialRecord, trial_id
+from tuning.store._read import DETAILS, TEST, TEST_DETAILS, read_placement, read_status, read_test, with_zone
+from tuning.store._record import (
+    Details,
+    DriverDeaths,
+    Metrics,
+    Placement,
+    Result,
+    Run,
+    Status,
+    TrialRecord,
+    trial_id,
+)
 
 _STATES = {
     Status.COMPLETED: TrialState.COMPLETE,
@@ -28,11 +38,10 @@ _STATES = {
     Status.FAILED: TrialState.FAIL,
     Status.DIVERGED: TrialState.FAIL,
 }
-_TEST, _TEST_DETAILS = "test", "test_details"
-_DETAILS = "details"
 _RUNS = "runs"
 _STUDY = "study"
 _WHOLE_GPU = "whole_gpu"
+_DRIVER_DEATHS = "driver_deaths"
 _NOTHING: Details = MappingProxyType({})
 
 
@@ -156,6 +165,10 @@ class Store:
         """Record that a trial is to have a GPU of its own from its next start on."""
         self._storage.set_trial_user_attr(self._trial(model, number), _WHOLE_GPU, True)
 
+    def set_driver_deaths(self, model: str, number: int, deaths: DriverDeaths) -> None:
+        """Record how often the driver died while a trial ran."""
+        self._storage.set_trial_user_attr(self._trial(model, number), _DRIVER_DEATHS, asdict(deaths))
+
     def set_placement(self, model: str, number: int, placement: Placement) -> None:
         """Record where a trial runs."""
         self._storage.set_trial_user_attr(self._trial(model, number), "placement", asdict(placement))
@@ -221,10 +234,10 @@ class Store:
         """
         trial = self._trial(model, number)
         ending = {**asdict(result), "checkpoint": checkpoint, "train_seconds": train_seconds}
-        details = ending.pop(_DETAILS)
+        details = ending.pop(DETAILS)
         if details:
             # On their own and first: they may be large, and mean nothing before there is a result.
-            self._storage.set_trial_user_attr(trial, _DETAILS, details)
+            self._storage.set_trial_user_attr(trial, DETAILS, details)
         self._storage.set_trial_user_attr(trial, "result", ending)
         self._close(trial, result.status, result.value)
 
@@ -254,10 +267,10 @@ class Store:
         """
         study = self._study(model)
         if details:
-            entry = {"checkpoint": checkpoint, _DETAILS: dict(details)}
-            self._storage.set_study_user_attr(study, f"{_TEST_DETAILS}/{number}", entry)
-        tests = {**self._family(model).get(_TEST, {}), str(number): _test(metrics, checkpoint)}
-        self._storage.set_study_user_attr(study, _TEST, tests)
+            entry = {"checkpoint": checkpoint, DETAILS: dict(details)}
+            self._storage.set_study_user_attr(study, f"{TEST_DETAILS}/{number}", entry)
+        tests = {**self._family(model).get(TEST, {}), str(number): _test(metrics, checkpoint)}
+        self._storage.set_study_user_attr(study, TEST, tests)
 
     def study(self) -> Mapping[str, str]:
         """What identifies the study whose record this is; empty in a record that does not tell."""
@@ -327,12 +340,12 @@ class Store:
     def _read(self, model: str, trial: FrozenTrial, driven: bool, family: Mapping[str, Any]) -> TrialRecord:
         result = trial.user_attrs.get("result", {})
         latest = trial.user_attrs.get("checkpoint", {})
-        status = _status(trial, driven)
+        status = read_status(trial, driven)
         checkpoint = result.get("checkpoint") or latest.get("path")
         interrupted = status is Status.INTERRUPTED
         so_far = latest.get("value") if interrupted else self._best(trial.intermediate_values)
-        test, test_details = _read_test(family, trial.number, checkpoint)
-        details = {"valid": trial.user_attrs.get(_DETAILS) if result else None, "test": test_details}
+        test, test_details = read_test(family, trial.number, checkpoint)
+        details = {"valid": trial.user_attrs.get(DETAILS) if result else None, "test": test_details}
         return TrialRecord(
             model=model,
             number=trial.number,
@@ -341,10 +354,10 @@ class Store:
             values=dict(sorted(trial.intermediate_values.items())),
             value=result.get("value", so_far),
             checkpoint=checkpoint,
-            placement=_placement(trial.user_attrs.get("placement")),
+            placement=read_placement(trial.user_attrs.get("placement")),
             train_seconds=result.get("train_seconds") or latest.get("train_seconds", 0.0),
-            started_at=_with_zone(trial.datetime_start),
-            ended_at=_with_zone(trial.datetime_complete),
+            started_at=with_zone(trial.datetime_start),
+            ended_at=with_zone(trial.datetime_complete),
             best_iteration=result.get("best_iteration", latest.get("best_iteration")),
             train=result.get("train", {}),
             valid=result.get("valid", {}),
@@ -353,6 +366,7 @@ class Store:
             attempts=trial.user_attrs.get("attempts", 1),
             details={part: each for part, each in details.items() if each},
             whole_gpu=trial.user_attrs.get(_WHOLE_GPU, False),
+            driver_deaths=DriverDeaths(**trial.user_attrs.get(_DRIVER_DEATHS, {})),
         )
 
     def _best(self, values: Mapping[int, float]) -> float | None:
@@ -364,32 +378,3 @@ class Store:
 
 def _test(metrics: Metrics, checkpoint: str) -> dict[str, Any]:
     return {"checkpoint": checkpoint, "metrics": dict(metrics)}
-
-
-def _read_test(family: Mapping[str, Any], number: int, checkpoint: str | None) -> tuple[Metrics, Details]:
-    """Metrics and details of a trial on the test rows, where they are of its present checkpoint."""
-    metrics = family.get(_TEST, {}).get(str(number), {})
-    details = family.get(f"{_TEST_DETAILS}/{number}", {})
-    return (
-        metrics.get("metrics", {}) if metrics.get("checkpoint") == checkpoint else {},
-        details.get(_DETAILS, {}) if details.get("checkpoint") == checkpoint else {},
-    )
-
-
-def _status(trial: FrozenTrial, driven: bool) -> Status:
-    if not trial.state.is_finished():
-        return Status.RUNNING if driven else Status.INTERRUPTED
-    if "result" in trial.user_attrs:
-        return Status(trial.user_attrs["result"]["status"])
-    return {TrialState.COMPLETE: Status.COMPLETED, TrialState.PRUNED: Status.PRUNED}.get(
-        trial.state, Status.FAILED
-    )
-
-
-def _with_zone(moment: datetime | None) -> datetime | None:
-    """Optuna's times are local and do not say so."""
-    return None if moment is None else moment.astimezone()
-
-
-def _placement(raw: Mapping[str, Any] | None) -> Placement:
-    return Placement() if raw is None else Placement(raw["node"], raw["device"], tuple(raw["gpus"]))
