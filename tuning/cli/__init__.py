@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import sys
 from importlib.metadata import version
@@ -11,6 +12,8 @@ import typer
 
 from tuning.cli import _dashboard, _jobs, _look, _predict, _refit, _run, _show, _submit
 from tuning.errors import InputError, TuningError
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 _HELP = (
     "Tune every model family that fits your data, side by side, on all of your hardware.\n\n"
@@ -67,6 +70,10 @@ def main() -> None:
         _stop(str(error), 2)
     except TuningError as error:
         _stop(str(error), 1)
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        _stop(f"{error.filename or 'the disk'}: {error.strerror}; free some room and type it again.", 1)
     except KeyboardInterrupt:
         _stop("Interrupted.", 130)
 

@@ -25,6 +25,7 @@ from tuning.study._bundle import BUNDLE_FILE
 from tuning.study._conclude import read_leaderboard
 from tuning.study._final_fit import MODEL_FOLDER, TRANSFORMS_FOLDER, Refit
 from tuning.study._restore import find_family, load_models
+from tuning.study._run import one_at_a_time
 from tuning.study._setup import StudyHeader, read_final_fold, read_header, with_data
 from tuning.trial import read_best_units, score_test
 
@@ -68,7 +69,7 @@ def refit(
     header = with_data(header, folder, data, "--data")
     fold = read_final_fold(header, folder, rows)
     job = _job(header, folder, record, family, fold, units)
-    with folder.lock(), _empty(job):
+    with one_at_a_time(name), folder.lock(), _empty(job):
         started_s = time.monotonic()
         count, note = _train(job, place, workers, lambda line: tell(f"{record.id}: {line}"))
         folder.mirror.pull(job.folder / MODEL_FOLDER)
