@@ -43,3 +43,17 @@ def test_the_study_file_of_the_guide_is_valid() -> None:
     config = validate_config(raw, "docs/study-file.md")
     assert config.search.time_budget_s == 8 * 3600
     assert set(raw) == set(type(config).model_fields), "the guide shows every section"
+
+
+@pytest.mark.parametrize(
+    "page", ["README.md", *(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))]
+)
+def test_what_a_page_links_to_is_there(page: str) -> None:
+    targets = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", (ROOT / page).read_text("utf-8"))
+    assert [target for target in targets if not (ROOT / page).parent.joinpath(target).exists()] == []
+
+
+def test_the_index_names_every_page() -> None:
+    index = (ROOT / "docs" / "index.md").read_text("utf-8")
+    pages = {path.name for path in (ROOT / "docs").glob("*.md")} - {"index.md"}
+    assert pages <= set(re.findall(r"\]\(([^)]+)\)", index))

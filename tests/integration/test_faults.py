@@ -55,10 +55,10 @@ def test_nan_diverges_and_keeps_the_best_state_before(faulty: list[dict[str, Any
         assert row["checkpoint"].endswith("/best")
 
 
-def test_a_model_that_hangs_is_ended_at_its_time_limit(faulty: list[dict[str, Any]]) -> None:
+def test_a_model_that_hangs_is_ended_after_three_times_its_limit(faulty: list[dict[str, Any]]) -> None:
     for row in _with(faulty, "hang"):
         assert (row["status"], row["rank"]) == ("failed", None)
-        assert "longer than its limit of 1 s" in row["error"]
+        assert "no end of a unit in 3 times its limit of 1 s" in row["error"]
         assert "_misbehave" in row["error"], "the record says where it hung"
 
 

@@ -1,4 +1,4 @@
-"""A Ray of the user's own, in whose process a study runs: it is used, left running, and nothing stays behind."""
+"""A Ray of the user's own, which a study in its process uses, leaves running, and leaves as it was."""
 
 from __future__ import annotations
 

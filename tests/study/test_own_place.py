@@ -47,7 +47,7 @@ def frame_study(storage: Path | str, name: str = "sales", **settings: Any) -> St
 
 def prepared(study: Study) -> PreparedStudy:
     """The study set up as `Study.run` does it."""
-    return set_up(study._config, frame=study._frame)
+    return set_up(study._config, frame=study._table())
 
 
 def files(folder: Path) -> dict[str, bytes]:

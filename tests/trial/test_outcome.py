@@ -120,3 +120,18 @@ def test_regression_has_no_details(tmp_path: Path) -> None:
     folds = [FoldRows(fold.schema, replace(fold.train), fold.valid) for fold in prepared.folds]
     result, _ = run(folds, prepared.metric, tmp_path)
     assert result.details == {}
+
+
+@pytest.mark.parametrize("name", ["mae", "rmse", "wape"])
+def test_training_metrics_of_forecasts_know_nothing_of_the_weights_of_the_loss(
+    name: str, tmp_path: Path
+) -> None:
+    metric = get_metric(name, Task.FORECASTING)
+    (fold, *_) = forecast_folds()
+    weighted = replace(fold, train=replace(fold.train, weight=np.linspace(0.1, 3.0, len(fold.train))))
+    (plain, _), (result, _) = (
+        run([each], metric, tmp_path / str(number)) for number, each in enumerate([fold, weighted])
+    )
+    assert result.train == plain.train
+    error = np.abs(fold.train.original_target - fold.train.restore(np.zeros(len(fold.train)))).mean()
+    assert result.train["mae"] == pytest.approx(error)

@@ -28,7 +28,15 @@ from tuning.models import ModelClass, Table, Task, load_family
 from tuning.models.errors import CheckpointError
 from tuning.space import load_space
 from tuning.store import Status
-from tuning.trial import PREDICTIONS_NAME, FoldRows, Report, TrialLoop, TrialSpec, read_checkpoint
+from tuning.trial import (
+    PREDICTIONS_NAME,
+    FoldRows,
+    Report,
+    TrialLoop,
+    TrialSpec,
+    read_best_units,
+    read_checkpoint,
+)
 
 PROBE_PARAMS = {"level": 1.0, "units": 9}
 SMALL = {
@@ -193,14 +201,26 @@ def test_what_a_model_raises_is_passed_on(tmp_path: Path) -> None:
         list(running)
 
 
-def test_a_trial_that_takes_too_long_fails_with_its_best_state(tmp_path: Path) -> None:
-    spec = spec_of({**PROBE_PARAMS, "unit_seconds": 0.02}, time_limit_s=0.05)
+@pytest.mark.parametrize("iterations", [9, 3, 1])
+def test_a_trial_whose_time_is_up_completes_with_its_best_state(iterations: int, tmp_path: Path) -> None:
+    spec = spec_of({**PROBE_PARAMS, "unit_seconds": 0.02}, time_limit_s=0.05, max_iterations=iterations)
     reports, result = run(spec, probe(), small_folds(), tmp_path)
-    assert result.status is Status.FAILED
-    assert "longer than its limit of 0.05 s" in result.error
-    assert 1 <= len(reports) < 9
+    assert result.status is Status.COMPLETED
+    assert result.note == "ended by its time limit of 0.05 s"
+    assert result.error is None
+    assert 1 <= len(reports) <= iterations
+    assert result.value == reports[-1].best_value
     assert result.value is not None
     assert reports[-1].train_seconds > 0.05
+    checkpoint = tmp_path / (reports[-1].checkpoint or "")
+    assert read_best_units(checkpoint) < 9, "it ended with the unit, not with the iteration"
+
+
+def test_a_trial_whose_only_unit_takes_longer_than_its_limit_has_a_score(tmp_path: Path) -> None:
+    spec = spec_of({**PROBE_PARAMS, "unit_seconds": 0.1}, time_limit_s=0.01)
+    (report,), result = run(spec, probe(), small_folds(), tmp_path)
+    assert (report.iteration, result.status) == (1, Status.COMPLETED)
+    assert result.value is not None
 
 
 def test_earlier_attempts_count_against_the_time_limit(tmp_path: Path) -> None:
@@ -209,7 +229,7 @@ def test_earlier_attempts_count_against_the_time_limit(tmp_path: Path) -> None:
     assert last.train_seconds >= 0.06
     resumed = replace(spec, checkpoint=last.checkpoint, time_limit_s=0.07)
     reports, result = run(resumed, probe(), small_folds(), tmp_path)
-    assert result.status is Status.FAILED
+    assert result.status is Status.COMPLETED
     assert len(reports) == 1
 
 

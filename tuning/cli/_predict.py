@@ -15,6 +15,8 @@ from tuning.models import Task
 if TYPE_CHECKING:
     import pandas as pd
 
+    from tuning.data import Wanted
+
 
 def predict(
     name: StudyName,
@@ -43,22 +45,15 @@ def predict(
 ) -> None:
     """Predict new rows, or continue series, with a tuned model.
 
-    The best one, unless another is named:
+    OUT has a line for each row of FILE, in its order, with the columns that the model does not use in front,
+    such as an identifier. The model is the best one, unless another is named:
 
         tuning predict NAME new_rows.csv -o predictions.csv
 
         tuning predict NAME -o forecast.csv --model lightgbm
     """
     from tuning.data import read_frame
-    from tuning.leaderboard import choose_trial
-    from tuning.study import (
-        REFIT,
-        check_device,
-        load_predictor,
-        load_refit,
-        read_header,
-        read_leaderboard,
-    )
+    from tuning.study import check_device, open_predictor, read_header
 
     write = _writer(output)
     check_device(device)
@@ -66,16 +61,26 @@ def predict(
     frame = None if file is None else read_frame(str(file), header.config.data.delimiter)
     if frame is None and header.task is not Task.FORECASTING:
         raise InputError(f"Which rows? Give a file: tuning predict {name} FILE -o {output}.")
-    if model == REFIT:
-        trial, predictor = load_refit(header, folder, device=device)
-        trial = f"the final fit of {trial}"
-    else:
-        with header.open_store(folder) as store:
-            record = store.trial(*choose_trial(read_leaderboard(header, store), model))
-        trial, predictor = record.id, load_predictor(header, folder, record, device=device)
+    trial, predictor = open_predictor(header, folder, model, device=device)
     predictions = predictor.predict(frame)
+    if frame is not None:
+        predictions = _beside_unused(predictions, frame, predictor.wanted, header.config.data.target)
     write(predictions)
     typer.echo(f"Wrote {len(predictions)} predictions of {trial} to {output}.", err=True)
+
+
+def _beside_unused(
+    predictions: pd.DataFrame, rows: pd.DataFrame, wanted: Wanted, target: str
+) -> pd.DataFrame:
+    """The predictions with the columns of their rows that the model does not use in front."""
+    from tuning.data import unused_columns
+
+    unused = unused_columns(rows, wanted, target)
+    taken = [name for name in unused if name in predictions.columns]
+    if taken:
+        typer.echo(f"Not copied, as predictions have columns of that name: {', '.join(taken)}.", err=True)
+    kept = rows[[name for name in unused if name not in taken]]
+    return kept.reindex(predictions.index).join(predictions)
 
 
 def _writer(output: Path) -> Callable[[pd.DataFrame], None]:
@@ -85,7 +90,7 @@ def _writer(output: Path) -> Callable[[pd.DataFrame], None]:
     writers: dict[str, Callable[[pd.DataFrame], None]] = {
         ".csv": lambda frame: frame.to_csv(output, index=False),
         ".parquet": lambda frame: frame.to_parquet(output, index=False),
-        ".jsonl": lambda frame: frame.to_json(output, orient="records", lines=True),
+        ".jsonl": lambda frame: frame.to_json(output, orient="records", lines=True, date_format="iso"),
     }
     if output.suffix not in writers:
         raise InputError(f"-o {output}: the ending {output.suffix!r} is none of {', '.join(writers)}.")

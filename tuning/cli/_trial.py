@@ -44,6 +44,7 @@ def trial_json(
         "device": placement.device,
         "gpus": list(placement.gpus),
         "checkpoint": record.checkpoint,
+        "note": record.note,
         "error": record.error,
         "values": {str(iteration): _finite(value) for iteration, value in record.values.items()},
         "metrics": {part: _finite_values(getattr(record, part)) for part in _PARTS},
@@ -74,8 +75,7 @@ def trial_tables(
 
 def _facts(study: str, metric: str, direction: Direction, record: TrialRecord) -> Table:
     better = "lower" if direction is Direction.MINIMIZE else "higher"
-    at = f" at iteration {record.best_iteration}" if record.best_iteration else ""
-    score = f"{format_number(record.value)}{at} of {record.iterations}, {better} is better"
+    score = f"{format_number(record.value)}{_reached(record)}, {better} is better"
     placement = record.placement
     facts = {
         "status": record.status.value,
@@ -86,9 +86,20 @@ def _facts(study: str, metric: str, direction: Direction, record: TrialRecord) -
         "attempts": str(record.attempts) if record.attempts > 1 else "",
         "where": " ".join(filter(None, (placement.node, placement.device, *placement.gpus))),
         "checkpoint": record.checkpoint or "",
+        "note": record.note or "",
         "error": record.error or "",
     }
     return _pairs(f"{study}: {record.id}", {name: text for name, text in facts.items() if text})
+
+
+def _reached(record: TrialRecord) -> str:
+    """When the best state was reached; a trial that stops within an iteration has not finished that one."""
+    best, finished = record.best_iteration, record.iterations
+    if not best:
+        return f" of {finished}"
+    if best > finished:
+        return f" in iteration {best}, {finished} finished"
+    return f" at iteration {best} of {finished}"
 
 
 def _pairs(title: str, entries: Mapping[str, Any]) -> Table:

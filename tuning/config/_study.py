@@ -95,7 +95,8 @@ class ResourceConfig(_Section):
         workers_per_trial: workers that train one trial together, where its family can be distributed; the
             CPUs and GPUs above are then those of each worker.
         max_concurrent: trials at once; None: one per CPU, or per as many CPUs as a trial has workers.
-        trial_time_limit_s: a trial that takes longer is ended as failed.
+        trial_time_limit_s: training time after which a trial ends, when the unit that it is in does, as
+            completed with its best state; after three times as long without such an end it counts as hung.
         max_retries: times that a trial goes on after its worker died.
     """
 

@@ -1,5 +1,6 @@
 """Data: read a table, decide what its columns are, split it, and fit transforms on training rows alone."""
 
+from tuning.data._frame import Rows, Wanted, as_frame, keepable, unused_columns
 from tuning.data._load import load_transform
 from tuning.data._prepare import prepare, prepare_final
 from tuning.data._prepared import FinalRows, Fold, PreparedData, Transform
@@ -13,16 +14,21 @@ __all__ = [
     "FinalRows",
     "Fold",
     "PreparedData",
+    "Rows",
     "SplitConfig",
     "SplitMethod",
     "TableTransform",
     "TargetConfig",
     "TaskKind",
     "Transform",
+    "Wanted",
+    "as_frame",
     "fingerprint",
+    "keepable",
     "load_transform",
     "prepare",
     "prepare_final",
     "read_classes",
     "read_frame",
+    "unused_columns",
 ]

@@ -42,7 +42,9 @@ def check_trained_on(frame: pd.DataFrame, names: Iterable[str]) -> None:
     missing = [name for name in names if name not in frame.columns]
     if missing:
         columns = f"column{'s' * (len(missing) > 1)} {', '.join(map(repr, missing))}"
-        raise DataError(f"The table lacks the {columns}, which the model was trained on.")
+        closest = difflib.get_close_matches(missing[0], map(str, frame.columns), n=1, cutoff=0.7)
+        hint = f" (did you mean {closest[0]!r}?)" if closest else ""
+        raise DataError(f"The table lacks the {columns}, which the model was trained on{hint}.")
 
 
 def _shown(names: Sequence[str]) -> str:

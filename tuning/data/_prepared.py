@@ -11,6 +11,7 @@ from typing import Any, Protocol, TypeVar
 import numpy.typing as npt
 import pandas as pd
 
+from tuning.data._frame import Wanted
 from tuning.data._target import ClassLabel
 from tuning.data.config import ColumnRole
 from tuning.errors import DataError
@@ -27,6 +28,11 @@ class Transform(Protocol):
     @property
     def schema(self) -> Schema:
         """Describes the tables that `apply` makes."""
+        ...
+
+    @property
+    def wanted(self) -> Wanted:
+        """The columns that `apply` looks for."""
         ...
 
     def apply(self, frame: pd.DataFrame | None) -> Table:
@@ -47,6 +53,19 @@ class Transform(Protocol):
         Args:
             predictions: (n,) on the original scale, or (n, k) class probabilities.
             table: the n rows that they are for, as `apply` made it; only forecasts need it.
+        """
+        ...
+
+    def placed(self, labelled: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
+        """Give what `labels` made the index of the rows that it is for.
+
+        Args:
+            labelled: predictions of what `apply` made of the frame.
+            frame: rows at any index.
+
+        Returns:
+            The predictions in the order of the frame, a row for each of its rows; of series for each step
+            that is forecast, and for each row to forecast that none reaches.
         """
         ...
 

@@ -42,10 +42,10 @@ _NA_STRINGS = sorted(
 def read_frame(path: str | Path, delimiter: str | None = None) -> pd.DataFrame:
     """Read a table, one row per record, with string column names.
 
-    The format follows from the suffix: .csv, .tsv, .txt, .data; .parquet, .pq; .json (a list of records or
-    an object of columns); .jsonl, .ndjson; text formats also as .gz, .bz2 or .xz. Nested records become
-    columns with dotted names. Large JSON files are read record by record, in little more memory than
-    the table takes.
+    The format follows from the suffix: .csv, .tsv, .txt, .data; .parquet, .pq; .json (a list of records,
+    one record, or an object of columns); .jsonl, .ndjson; text formats also as .gz, .bz2 or .xz. Nested
+    records become columns with dotted names. Large JSON files are read record by record, in little more
+    memory than the table takes.
 
     Args:
         path: the file.

@@ -27,7 +27,7 @@ class _UnlikeChunksError(Exception):
 
 
 def read_json(open_text: OpenText) -> pd.DataFrame:
-    """A list of records, an object of columns, an object that wraps one list of records, or JSON lines.
+    """Read a list of records, one record, an object of columns or of one list of records, or JSON lines.
 
     Raises:
         ValueError: it is something else.
@@ -82,6 +82,8 @@ def _parse(text: str) -> pd.DataFrame:
         return _from_records(value)
     if isinstance(value, dict) and all(isinstance(item, list | dict) for item in value.values()):
         return pd.DataFrame(value)
+    if isinstance(value, dict):
+        return _from_records([value])
     raise ValueError("it is neither a list of records nor an object of columns")
 
 

@@ -16,6 +16,7 @@ import pandas as pd
 from tuning.data import _columns, _text
 from tuning.data._columns import ColumnSpec
 from tuning.data._dense import HEAVY_TAIL, HEAVY_TAIL_FOR_CLASSES, DenseEncoder, is_one_hot
+from tuning.data._frame import Wanted
 from tuning.data._roles import decide
 from tuning.data._sequences import SequenceEncoder
 from tuning.data._state import load_encoders, save_encoders, schema_from_json
@@ -67,7 +68,7 @@ class TableTransform:
             DataError: a feature's column is missing, or there is no frame: rows do not follow each other.
         """
         if frame is None:
-            raise DataError("There are no rows to predict: name the file that holds them.")
+            raise DataError("There are no rows to predict: give them, or name the file that holds them.")
         _columns.check_present(self.columns, frame)
         numbers = _columns.read_numeric(self.columns, frame)
         codes = self._codes(frame)
@@ -77,6 +78,16 @@ class TableTransform:
             embedding=self._embedding(frame),
             dense=self.dense.apply(numbers, codes, self.schema.cardinalities),
             sequence=self._sequence(frame),
+        )
+
+    @property
+    def wanted(self) -> Wanted:
+        """The columns of the features."""
+        features = [spec for spec in self.columns if spec.role in _columns.FEATURE_ROLES]
+        return Wanted(
+            features=tuple(spec.name for spec in features),
+            times=tuple(spec.name for spec in features if spec.role is ColumnRole.DATETIME),
+            lists=tuple(spec.name for spec in features if spec.width or spec.channels),
         )
 
     def weights(self, frame: pd.DataFrame) -> npt.NDArray[np.float64] | None:
@@ -103,6 +114,10 @@ class TableTransform:
         best = [self.classes[code] for code in predictions.argmax(axis=1)]
         shares = {f"probability_{label}": predictions[:, code] for code, label in enumerate(self.classes)}
         return pd.DataFrame({"prediction": best, **shares})
+
+    def placed(self, labelled: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
+        """Give predictions the index of their rows."""
+        return labelled.set_axis(frame.index)
 
     def save(self, folder: Path) -> None:
         """Write into `folder` (created) as JSON and a skops archive: no pickle."""

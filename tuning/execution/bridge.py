@@ -12,10 +12,11 @@ from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
+from tuning.execution.driver_side import DriverSide
 from tuning.execution.failures import describe, gpu_memory_error, is_worker_death
 from tuning.execution.nodes import died_with_node
 from tuning.execution.trainable import Message
-from tuning.execution.watchdog import read_hang
+from tuning.execution.watchdog import HANG_LIMITS, read_hang
 from tuning.session import Session, StudyFolder
 from tuning.trial import TrialSpec
 
@@ -24,7 +25,7 @@ logger = logging.getLogger(__name__)
 STOP_GRACE_S = 30.0
 
 
-class SessionSearcher(Searcher):  # type: ignore[misc]
+class SessionSearcher(DriverSide, Searcher):  # type: ignore[misc]
     """Hands Tune the session's trials."""
 
     def __init__(self, session: Session) -> None:
@@ -51,7 +52,7 @@ class SessionSearcher(Searcher):  # type: ignore[misc]
         """Nothing: the record is the state."""
 
 
-class SessionScheduler(FIFOScheduler):  # type: ignore[misc]
+class SessionScheduler(DriverSide, FIFOScheduler):  # type: ignore[misc]
     """Takes every result to the session, which records it and decides."""
 
     def __init__(self, session: Session, folder: StudyFolder) -> None:
@@ -92,10 +93,13 @@ class SessionScheduler(FIFOScheduler):  # type: ignore[misc]
         stacks = read_hang(self._folder.trial(spec.id))
         if not stacks:
             return None
-        return f"The trial took longer than its limit of {spec.time_limit_s:g} s; it hung at:\n{stacks}"
+        return (
+            f"The trial came to no end of a unit in {HANG_LIMITS} times its limit "
+            f"of {spec.time_limit_s:g} s; raise resources.trial_time_limit_s if a unit may take so long; it hung at:\n{stacks}"
+        )
 
 
-class SessionClock(Callback):  # type: ignore[misc]
+class SessionClock(DriverSide, Callback):  # type: ignore[misc]
     """Gives the session its time, also while no trial reports.
 
     Attributes:
@@ -126,7 +130,7 @@ class SessionClock(Callback):  # type: ignore[misc]
                 ray.kill(actor)
 
 
-class SessionStopper(Stopper):  # type: ignore[misc]
+class SessionStopper(DriverSide, Stopper):  # type: ignore[misc]
     """Ends a run that is to stop once nothing trains: trials that wait for a place might wait for ever."""
 
     def __init__(self, session: Session, clock: SessionClock) -> None:

@@ -93,9 +93,11 @@ def _worker_class(
     context: WorkerContext, shares: Shares, gpu_families: frozenset[str]
 ) -> type[tune.Trainable]:
     """The trainable with what all trials share, and with what each asks for."""
+    # What each asks for travels with the class to every worker: it must not lead to the rows.
+    groups = context.groups
     workers = tune.with_resources(
         tune.with_parameters(StudyTrainable, context=context, shared=share_context(context)),
-        lambda config: _resources(config, shares, gpu_families, context.groups),
+        lambda config: _resources(config, shares, gpu_families, groups),
     )
     return show_as(StudyTrainable.__name__, workers)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -15,7 +16,7 @@ from tuning.families import Family
 from tuning.metrics import Direction
 from tuning.sampling import make_sampler
 from tuning.session import Draw
-from tuning.store import Status
+from tuning.store import Status, best_so_far
 
 _MODES = {Direction.MINIMIZE: "min", Direction.MAXIMIZE: "max"}
 
@@ -36,6 +37,7 @@ class FamilySearch(OptunaSearch):  # type: ignore[misc]
     def __init__(self, config: SearchConfig, family: Family, direction: Direction) -> None:
         self._config = config
         self._family = family
+        self._direction = direction
         self._copy = InMemoryStorage()
         super().__init__(
             space=family.space.suggest,
@@ -49,7 +51,9 @@ class FamilySearch(OptunaSearch):  # type: ignore[misc]
     def replay(self, trials: Sequence[FrozenTrial]) -> None:
         """Take over the trials of a record, in the order of their numbers; without any, begin afresh."""
         for trial in sorted(trials, key=lambda trial: trial.number):
-            self._copy.create_new_trial(self._study_id, template_trial=trial)
+            heard = copy.copy(trial)
+            heard.intermediate_values = best_so_far(trial, self._direction)
+            self._copy.create_new_trial(self._study_id, template_trial=heard)
         if not trials:
             space = self._family.space
             self._ot_study.enqueue_trial(space.encode(space.defaults()))
@@ -64,7 +68,7 @@ class FamilySearch(OptunaSearch):  # type: ignore[misc]
         return Draw(trial.params, trial.distributions, frozen.system_attrs)
 
     def report(self, number: int, iteration: int, value: float) -> None:
-        """Hear a trial's score."""
+        """Hear a trial's best score so far."""
         self._copy.set_trial_intermediate_value(self._id(number), iteration, value)
 
     def close(self, number: int, status: Status, value: float | None) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 import traceback
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -105,9 +105,9 @@ class StudyTrainable(tune.Trainable):  # type: ignore[misc]
         try:
             if self._loop is None:
                 model = load_libraries(self._context, self._spec)
-                with watchdog(self._folder, self._left_s):
+                with self._watched():
                     self._loop = self._make_loop(model)
-            with watchdog(self._folder, self._left_s):
+            with self._watched():
                 return self._loop.step()
         except (WorkersLostError, StorageError, GpuMemoryError):
             raise
@@ -159,9 +159,7 @@ class StudyTrainable(tune.Trainable):  # type: ignore[misc]
     def _seconds(self) -> float:
         return 0.0 if self._loop is None else self._loop.train_seconds
 
-    @property
-    def _left_s(self) -> float | None:
-        """What is left of the time limit; the workers of a group watch over themselves."""
-        if self._spec.time_limit_s is None or self._size is not None:
-            return None
-        return self._spec.time_limit_s - self._seconds
+    def _watched(self) -> AbstractContextManager[None]:
+        """Watch for a hang; the workers of a group watch over themselves."""
+        limit_s = self._spec.time_limit_s if self._size is None else None
+        return watchdog(self._folder, limit_s, self._seconds)

@@ -249,8 +249,8 @@ def _run_trial(job: _Job, context: WorkerContext, group: WorkerGroup, trial: int
     for step in count():
         if not ray.get(job.board.is_wanted.remote(trial, step)):
             return
-        left_s = None if spec.time_limit_s is None else spec.time_limit_s - loop.train_seconds
-        with watchdog(context.study_folder / "trials" / spec.id, left_s, group.rank):
+        folder = context.study_folder / "trials" / spec.id
+        with watchdog(folder, spec.time_limit_s, loop.train_seconds, group.rank):
             report = loop.step()
         if group.rank == 0:
             ray.get(job.board.tell.remote(report))

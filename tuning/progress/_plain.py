@@ -10,6 +10,7 @@ from typing import TextIO
 
 from tuning.config.duration import format_duration
 from tuning.leaderboard import format_number
+from tuning.metrics import Direction
 from tuning.progress._snapshot import Snapshot
 from tuning.progress._view import View
 
@@ -73,14 +74,21 @@ class PlainView(View):
 
 
 def _new_best_lines(before: Snapshot, now: Snapshot) -> list[str]:
-    """One line on the families whose best score changed, none when there are none."""
+    """One line on the families whose best score improved, none when there are none."""
     known = {family.name: family.best for family in before.families}
     news = [
         f"{family.name} {format_number(family.best)}"
         for family in now.families
-        if family.best is not None and family.best != known.get(family.name)
+        if _is_better(family.best, known.get(family.name), now.direction)
     ]
     return [f"{_elapsed(now)} new best {now.metric}: {', '.join(news)}"] if news else []
+
+
+def _is_better(value: float | None, known: float | None, direction: Direction) -> bool:
+    """Compare with what was shown: a trial that diverges or fails takes its score back."""
+    if value is None or known is None:
+        return value is not None
+    return value < known if direction is Direction.MINIMIZE else value > known
 
 
 def _progress_line(now: Snapshot) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tuning.metrics import Direction
+
 
 @dataclass(frozen=True)
 class FamilyProgress:
@@ -41,6 +43,7 @@ class Snapshot:
         slots: trials at once.
         stopping: nothing new starts; what runs saves its checkpoint and ends.
         finished_before: trials that earlier runs finished.
+        direction: whether low or high values of the metric are better.
     """
 
     study: str
@@ -55,6 +58,7 @@ class Snapshot:
     slots: int
     stopping: bool = False
     finished_before: int = 0
+    direction: Direction = Direction.MINIMIZE
 
     @property
     def running(self) -> int:

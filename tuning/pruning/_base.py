@@ -12,8 +12,8 @@ from tuning.metrics import Direction
 class Pruner(ABC):
     """Decides, within one family, whether a trial goes on after an iteration.
 
-    A rule sees trials as curves, validation score by iteration 1..R, and compares each trial's best
-    score so far, because the best state is what a trial is judged by in the end. Non-finite scores
+    A rule sees trials as curves by iteration 1..R, of the validation score of the best state so far, which
+    may lie between two iterations: the best state is what a trial is judged by in the end. Non-finite scores
     never enter a comparison. The rule's whole state follows from the curves, so a study that was
     killed gets the very same rule back by feeding it the record.
 

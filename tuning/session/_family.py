@@ -43,7 +43,7 @@ class Search(Protocol):
         """Draw the next trial's configuration."""
 
     def report(self, number: int, iteration: int, value: float) -> None:
-        """Hear a trial's score."""
+        """Hear a trial's best score so far."""
 
     def close(self, number: int, status: Status, value: float | None) -> None:
         """Hear how a trial ended."""
@@ -57,7 +57,6 @@ class FamilyState:
         launched: trials started, those of earlier runs included.
         train_seconds: training time by trial number.
         ended: trials by the state in which they ended.
-        best: best validation score so far, None before the first.
         parked: nothing more is started, because trial after trial failed.
     """
 
@@ -67,10 +66,10 @@ class FamilyState:
     launched: int = 0
     train_seconds: dict[int, float] = field(default_factory=dict)
     ended: Counter[Status] = field(default_factory=Counter)
-    best: float | None = None
     parked: bool = False
     _charged_s: float = 0.0
     _live_since_s: dict[int, float] = field(default_factory=dict)
+    _best_losses: dict[int, float] = field(default_factory=dict)
     _scored: set[int] = field(default_factory=set)
     _failures_in_a_row: int = 0
 
@@ -79,8 +78,8 @@ class FamilyState:
         self.launched += 1
         self.train_seconds[record.number] = record.train_seconds
         self._charged_s += max(MIN_CHARGE_S, _wall_seconds(record))
-        if record.value is not None and record.status.is_ranked:
-            self._note_best(record.value)
+        if record.status.is_ranked:
+            self.note_best(record.number, record.value)
         if record.values:
             self._scored.add(record.number)
             self.pruner.replay({record.number: _curve(record, max_iterations)})
@@ -109,17 +108,27 @@ class FamilyState:
         live = sum(max(MIN_CHARGE_S, now_s - since_s) for since_s in self._live_since_s.values())
         return self._charged_s + live
 
+    @property
+    def best(self) -> float | None:
+        """The best validation score of what runs, completed, was pruned or interrupted; None before any."""
+        loss = min(self._best_losses.values(), default=None)
+        return loss if loss is None or self.pruner.direction is Direction.MINIMIZE else -loss
+
     def report(self, number: int, iteration: int, value: float) -> bool:
-        """Take a score; True when the trial is pruned."""
+        """Take a trial's best score so far; True when the trial is pruned."""
         if math.isfinite(value):
             self._scored.add(number)
-            self._note_best(value)
+            self.note_best(number, value)
         self.search.report(number, iteration, value)
         return self.pruner.report(number, iteration, value)
 
     def close(self, number: int, result: Result) -> None:
         """Take the end of a trial."""
         self.ended[result.status] += 1
+        if result.status.is_ranked:
+            self.note_best(number, result.value)
+        else:
+            self._best_losses.pop(number, None)
         self.search.close(number, result.status, result.value)
         if result.status is Status.COMPLETED and result.value is not None:
             # An early end counts at every later rung with the score it ended with.
@@ -138,10 +147,12 @@ class FamilyState:
             best=self.best,
         )
 
-    def _note_best(self, value: float) -> None:
-        lower = self.pruner.direction is Direction.MINIMIZE
-        if self.best is None or (value < self.best) == lower:
-            self.best = value
+    def note_best(self, number: int, value: float | None) -> None:
+        """Take the score of a trial's best state; None and what is not finite is passed over."""
+        if value is None or not math.isfinite(value):
+            return
+        loss = value if self.pruner.direction is Direction.MINIMIZE else -value
+        self._best_losses[number] = min(loss, self._best_losses.get(number, math.inf))
 
     def _count_failure(self, number: int, result: Result) -> None:
         failed = result.status in (Status.FAILED, Status.DIVERGED) and number not in self._scored
@@ -165,8 +176,8 @@ def _wall_seconds(record: TrialRecord) -> float:
 
 
 def _curve(record: TrialRecord, max_iterations: int) -> dict[int, float]:
-    """A trial's scores as the pruner keeps them."""
-    curve = dict(record.values)
+    """A trial's best scores so far, as the pruner keeps them."""
+    curve = dict(record.best_values)
     if record.status is Status.COMPLETED and record.value is not None:
         curve[max_iterations] = record.value
     return curve

@@ -20,14 +20,17 @@ from tuning.sampling import derive_seed
 from tuning.session._family import FamilyState, Search
 from tuning.session._folder import StudyFolder
 from tuning.session._shortage import describe_shortage
-from tuning.session._waiting import MAX_DRIVER_DEATHS, WaitingTrials, count_driver_death, given_up
+from tuning.session._waiting import (
+    MAX_DRIVER_DEATHS,
+    MAX_NODE_DEATHS,
+    WaitingTrials,
+    count_driver_death,
+    given_up,
+)
 from tuning.store import Placement, Result, Status, Store, TrialRecord
 from tuning.trial import CHECKPOINTS, GpuShortage, Report, TrialSpec
 
 logger = logging.getLogger(__name__)
-
-MAX_NODE_DEATHS = 20
-"""Nodes that may die under a trial in one run: machines are taken away often, yet it may be the cause."""
 
 
 class Session:
@@ -123,6 +126,7 @@ class Session:
             slots=self._slots,
             finished_before=self._finished_before,
             stopping=self.is_stopping,
+            direction=self._store.direction,
         )
 
     def _target(self) -> int | None:
@@ -221,8 +225,10 @@ class Session:
         self._count_time(state, spec, report)
         prune = False
         if report.value is not None:
-            value = self._store.report(spec.model, spec.number, report.iteration, report.value)
-            prune = state.report(spec.number, report.iteration, value)
+            best = self._store.report(
+                spec.model, spec.number, report.iteration, report.value, report.best_value
+            )
+            prune = state.report(spec.number, report.iteration, best)
             for monitor in self._monitors:
                 monitor.report(spec, report)
         if report.result is not None:
@@ -246,6 +252,7 @@ class Session:
                 value=report.best_value,
                 best_iteration=report.best_iteration,
             )
+            self._states[spec.model].note_best(spec.number, report.best_value)
         if report.interrupted:
             self._release(spec)
 

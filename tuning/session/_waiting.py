@@ -10,6 +10,9 @@ from tuning.trial import TrialSpec
 MAX_DRIVER_DEATHS = 3
 """Deaths of the driver in a row after which a trial that ran each time, and got no further, is given up."""
 
+MAX_NODE_DEATHS = 20
+"""Nodes that may die under a trial in one run: machines are taken away often, yet it may be the cause."""
+
 
 class WaitingTrials:
     """Unfinished trials, the first one first; those that may have taken their driver down come last.

@@ -3,6 +3,7 @@
 from tuning.store._backend import JOURNAL_NAME, drop_torn_line
 from tuning.store._lease import Lease
 from tuning.store._lock import LOCK_NAME, DriverLock, driver_lock, is_driven
+from tuning.store._reading import best_so_far
 from tuning.store._record import (
     Details,
     DriverDeaths,
@@ -30,6 +31,7 @@ __all__ = [
     "Status",
     "Store",
     "TrialRecord",
+    "best_so_far",
     "driver_lock",
     "drop_torn_line",
     "is_driven",

@@ -73,6 +73,7 @@ class Result:
         valid: metrics of the best state on the validation rows.
         error: why it failed or diverged, with the traceback where there is one.
         details: of the best state on the validation rows, as `tuning.metrics.describe` has them.
+        note: why it ended before its whole budget, where that is neither patience nor an error.
     """
 
     status: Status
@@ -82,6 +83,7 @@ class Result:
     valid: Metrics = field(default_factory=dict)
     error: str | None = None
     details: Details = field(default_factory=dict)
+    note: str | None = None
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,8 @@ class TrialRecord:
         model: family name.
         number: number within the family, from 0.
         params: searched hyperparameters, as the model takes them.
-        values: validation score by iteration.
+        values: validation score by iteration, of the state at its end.
+        best_values: validation score of the best state until each of them, which may lie between two.
         value: validation score of what can be predicted with: of the final state, or of the checkpoint of
             an interrupted trial (None without one); of a running trial the best score reported so far.
         checkpoint: folder relative to the study folder, None before the first checkpoint.
@@ -103,6 +106,7 @@ class TrialRecord:
             their family at an end.
         details: what `tuning.metrics.describe` tells of the parts `valid` and `test`; a part is left out
             where there is none, as for pruned trials and regression.
+        note: why it ended before its whole budget, where that is neither patience nor an error.
         whole_gpu: its share of a GPU was too small for it, so it was given a whole one.
         driver_deaths: how often the driver died while it ran.
     """
@@ -127,6 +131,8 @@ class TrialRecord:
     details: Details = field(default_factory=dict)
     whole_gpu: bool = False
     driver_deaths: DriverDeaths = DriverDeaths()
+    best_values: Mapping[int, float] = field(default_factory=dict)
+    note: str | None = None
 
     @property
     def id(self) -> str:

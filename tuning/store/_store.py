@@ -19,7 +19,18 @@ from tuning.metrics import Direction
 from tuning.storage import Remote
 from tuning.store._backend import open_storage
 from tuning.store._lock import is_driven
-from tuning.store._read import DETAILS, TEST, TEST_DETAILS, read_placement, read_status, read_test, with_zone
+from tuning.store._reading import (
+    BEST,
+    DETAILS,
+    DRIVER_DEATHS,
+    RESULT,
+    TEST,
+    TEST_DETAILS,
+    WHOLE_GPU,
+    best_of,
+    best_so_far,
+    read_trial,
+)
 from tuning.store._record import (
     Details,
     DriverDeaths,
@@ -40,8 +51,6 @@ _STATES = {
 }
 _RUNS = "runs"
 _STUDY = "study"
-_WHOLE_GPU = "whole_gpu"
-_DRIVER_DEATHS = "driver_deaths"
 _NOTHING: Details = MappingProxyType({})
 
 
@@ -163,11 +172,11 @@ class Store:
 
     def set_whole_gpu(self, model: str, number: int) -> None:
         """Record that a trial is to have a GPU of its own from its next start on."""
-        self._storage.set_trial_user_attr(self._trial(model, number), _WHOLE_GPU, True)
+        self._storage.set_trial_user_attr(self._trial(model, number), WHOLE_GPU, True)
 
     def set_driver_deaths(self, model: str, number: int, deaths: DriverDeaths) -> None:
         """Record how often the driver died while a trial ran."""
-        self._storage.set_trial_user_attr(self._trial(model, number), _DRIVER_DEATHS, asdict(deaths))
+        self._storage.set_trial_user_attr(self._trial(model, number), DRIVER_DEATHS, asdict(deaths))
 
     def set_placement(self, model: str, number: int, placement: Placement) -> None:
         """Record where a trial runs."""
@@ -201,17 +210,34 @@ class Store:
         }
         self._storage.set_trial_user_attr(self._trial(model, number), "checkpoint", state)
 
-    def report(self, model: str, number: int, iteration: int, value: float) -> float:
+    def report(
+        self, model: str, number: int, iteration: int, value: float, best_value: float | None = None
+    ) -> float:
         """Record a validation score; an iteration that is recorded already keeps its first score.
 
+        Args:
+            model: family.
+            number: number within the family.
+            iteration: 1..R.
+            value: score of the state at the end of the iteration.
+            best_value: score of the best state so far, which may lie between two iterations; None: of
+                those that were reported.
+
         Returns:
-            the score that the record holds.
+            the best score until this iteration, as the record holds it; `value` where none is finite.
         """
         trial = self._trial(model, number)
-        known = self._storage.get_trial(trial).intermediate_values
-        if iteration not in known:
-            self._storage.set_trial_intermediate_value(trial, iteration, value)
-        return known.get(iteration, value)
+        known = self._storage.get_trial(trial)
+        if iteration in known.intermediate_values:
+            return best_so_far(known, self.direction)[iteration]
+
+        so_far = self._best([*best_so_far(known, self.direction).values(), value])
+        best = self._best([value if best_value is None else best_value, so_far])
+        if best != so_far:
+            # First, and on its own only here: mostly it follows from the scores.
+            self._storage.set_trial_user_attr(trial, f"{BEST}/{iteration}", best)
+        self._storage.set_trial_intermediate_value(trial, iteration, value)
+        return value if best is None else best
 
     def finish(
         self,
@@ -238,13 +264,13 @@ class Store:
         if details:
             # On their own and first: they may be large, and mean nothing before there is a result.
             self._storage.set_trial_user_attr(trial, DETAILS, details)
-        self._storage.set_trial_user_attr(trial, "result", ending)
+        self._storage.set_trial_user_attr(trial, RESULT, ending)
         self._close(trial, result.status, result.value)
 
     def finish_half_written(self) -> None:
         """Close trials whose result was recorded but whose state was not, because a kill came between."""
         for _, trial in self._half_written():
-            result = trial.user_attrs["result"]
+            result = trial.user_attrs[RESULT]
             self._close(trial._trial_id, Status(result["status"]), result["value"])
 
     def half_written(self) -> tuple[str, ...]:
@@ -254,7 +280,7 @@ class Store:
     def _half_written(self) -> Iterator[tuple[str, FrozenTrial]]:
         for model in self.families():
             for trial in self.frozen_trials(model):
-                if "result" in trial.user_attrs and not trial.state.is_finished():
+                if RESULT in trial.user_attrs and not trial.state.is_finished():
                     yield model, trial
 
     def set_test(
@@ -269,8 +295,10 @@ class Store:
         if details:
             entry = {"checkpoint": checkpoint, DETAILS: dict(details)}
             self._storage.set_study_user_attr(study, f"{TEST_DETAILS}/{number}", entry)
-        tests = {**self._family(model).get(TEST, {}), str(number): _test(metrics, checkpoint)}
-        self._storage.set_study_user_attr(study, TEST, tests)
+        tested = {"checkpoint": checkpoint, "metrics": dict(metrics)}
+        self._storage.set_study_user_attr(
+            study, TEST, {**self._family(model).get(TEST, {}), str(number): tested}
+        )
 
     def study(self) -> Mapping[str, str]:
         """What identifies the study whose record this is; empty in a record that does not tell."""
@@ -338,43 +366,7 @@ class Store:
         return [self._read(model, trial, driven, family) for trial in numbered]
 
     def _read(self, model: str, trial: FrozenTrial, driven: bool, family: Mapping[str, Any]) -> TrialRecord:
-        result = trial.user_attrs.get("result", {})
-        latest = trial.user_attrs.get("checkpoint", {})
-        status = read_status(trial, driven)
-        checkpoint = result.get("checkpoint") or latest.get("path")
-        interrupted = status is Status.INTERRUPTED
-        so_far = latest.get("value") if interrupted else self._best(trial.intermediate_values)
-        test, test_details = read_test(family, trial.number, checkpoint)
-        details = {"valid": trial.user_attrs.get(DETAILS) if result else None, "test": test_details}
-        return TrialRecord(
-            model=model,
-            number=trial.number,
-            status=status,
-            params=trial.user_attrs.get("params", {}),
-            values=dict(sorted(trial.intermediate_values.items())),
-            value=result.get("value", so_far),
-            checkpoint=checkpoint,
-            placement=read_placement(trial.user_attrs.get("placement")),
-            train_seconds=result.get("train_seconds") or latest.get("train_seconds", 0.0),
-            started_at=with_zone(trial.datetime_start),
-            ended_at=with_zone(trial.datetime_complete),
-            best_iteration=result.get("best_iteration", latest.get("best_iteration")),
-            train=result.get("train", {}),
-            valid=result.get("valid", {}),
-            test=test,
-            error=result.get("error"),
-            attempts=trial.user_attrs.get("attempts", 1),
-            details={part: each for part, each in details.items() if each},
-            whole_gpu=trial.user_attrs.get(_WHOLE_GPU, False),
-            driver_deaths=DriverDeaths(**trial.user_attrs.get(_DRIVER_DEATHS, {})),
-        )
+        return read_trial(model, trial, self.direction, family, driven=driven)
 
-    def _best(self, values: Mapping[int, float]) -> float | None:
-        finite = [value for value in values.values() if math.isfinite(value)]
-        if not finite:
-            return None
-        return min(finite) if self.direction is Direction.MINIMIZE else max(finite)
-
-
-def _test(metrics: Metrics, checkpoint: str) -> dict[str, Any]:
-    return {"checkpoint": checkpoint, "metrics": dict(metrics)}
+    def _best(self, values: Sequence[float | None]) -> float | None:
+        return best_of([value for value in values if value is not None], self.direction)

@@ -17,6 +17,7 @@ from tuning.study._device import Device, check_device
 from tuning.study._file import StudyFile
 from tuning.study._final_fit import REFIT, Refit, load_refit
 from tuning.study._pages import Page, PageState, find_pages
+from tuning.study._predict import open_predictor
 from tuning.study._setup import PreparedStudy, StudyHeader, read_header, set_up, write_header
 from tuning.study._take_up import take_up
 
@@ -44,6 +45,7 @@ __all__ = [
     "find_pages",
     "load_predictor",
     "load_refit",
+    "open_predictor",
     "read_header",
     "read_leaderboard",
     "refit",

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tuning.data import Transform, load_transform
+from tuning.data import Transform, Wanted, as_frame, load_transform
 from tuning.errors import RecordError
 from tuning.families import Family
 from tuning.models import Model
@@ -30,28 +30,41 @@ class Predictor:
     """A trained trial that predicts from raw rows.
 
     Attributes:
-        transforms: raw rows -> tables, one a fold.
-        models: trained models, one a fold; their mean is the prediction.
+        transforms: raw rows -> tables, one for each model.
+        models: trained models, one for each fold that predicts; their mean is the prediction.
+        delimiter: of CSV files; None: sniffed.
     """
 
     transforms: Sequence[Transform]
     models: Sequence[Model[Any]]
+    delimiter: str | None = None
 
-    def predict(self, frame: pd.DataFrame | None) -> pd.DataFrame:
-        """One row of output columns per row of `frame`, or per step of the forecast that follows it.
+    def predict(self, rows: object) -> pd.DataFrame:
+        """Predict one row of output columns for each row, or for each step of the forecast that follows.
 
         Args:
-            frame: rows to predict; of series their latest part, None for the end of the training data.
+            rows: to predict, as `tuning.data.as_frame` takes them; of series their latest part and what is
+                known of the time to come, None for the end of the training data.
+
+        Returns:
+            Predictions with the index of their rows (`Transform.placed`).
 
         Raises:
             DataError: a column that the model was trained on is missing, or there are no rows.
         """
+        frame = None if rows is None else as_frame(rows, self.wanted, self.delimiter)
         tables = [transform.apply(frame) for transform in self.transforms]
         outputs = [
             np.asarray(table.restore(model.predict(table)), dtype=np.float64)
             for table, model in zip(tables, self.models, strict=True)
         ]
-        return self.transforms[0].labels(mean_outputs(outputs), tables[0])
+        labelled = self.transforms[0].labels(mean_outputs(outputs), tables[0])
+        return labelled if frame is None else self.transforms[0].placed(labelled, frame)
+
+    @property
+    def wanted(self) -> Wanted:
+        """The columns to predict from, of any fold: which of them vary may differ between folds."""
+        return Wanted.by_all([transform.wanted for transform in self.transforms])
 
 
 def save_transforms(study: PreparedStudy) -> None:
@@ -70,7 +83,7 @@ def save_transforms(study: PreparedStudy) -> None:
 def load_predictor(
     header: StudyHeader, folder: StudyFolder, record: TrialRecord, *, device: str = "cpu"
 ) -> Predictor:
-    """A trial of a study, ready to predict; needs the study folder alone.
+    """Load a trial of a study, ready to predict; needs the study folder alone.
 
     Raises:
         RecordError: the trial has no checkpoint.
@@ -81,10 +94,13 @@ def load_predictor(
             f"{record.id} has no checkpoint: it ended before its first score; name another trial."
         )
     transforms = load_transforms(folder)
+    first_fold = header.first_fold(len(transforms))
+    transforms = transforms[first_fold:]
     family: Family = find_family(header.families, record.model)
     with folder.checkpoint(record.checkpoint) as path:
-        models = restore_models(record, path, family, [t.schema for t in transforms], device=device)
-    return Predictor(transforms, models)
+        schemas = [transform.schema for transform in transforms]
+        models = restore_models(record, path, family, schemas, first_fold=first_fold, device=device)
+    return Predictor(transforms, models, header.config.data.delimiter)
 
 
 def load_transforms(folder: StudyFolder) -> list[Transform]:
@@ -105,6 +121,8 @@ def load_transforms(folder: StudyFolder) -> list[Transform]:
 def export_bundle(study: PreparedStudy, record: TrialRecord) -> Path:
     """Copy a trial's models, transforms and description to `best/`, all or nothing.
 
+    Folds that do not predict (`StudyHeader.first_fold`) are left out; the others keep their numbers.
+
     Raises:
         RecordError: the trial has no checkpoint.
         OSError: the checkpoint is gone, or the folder cannot be written.
@@ -114,10 +132,13 @@ def export_bundle(study: PreparedStudy, record: TrialRecord) -> Path:
     final = study.folder.best
     draft = final.with_name(".best.draft")
     shutil.rmtree(draft, ignore_errors=True)
+    count = len(study.data.folds)
+    first_fold = study.header.first_fold(count)
+    earlier = shutil.ignore_patterns(*(f"fold-{number}" for number in range(first_fold)))
     with study.folder.checkpoint(record.checkpoint) as checkpoint:
-        shutil.copytree(checkpoint, draft / "model")
+        shutil.copytree(checkpoint, draft / "model", ignore=earlier)
     with study.folder.mirror.reading(study.folder.transforms) as transforms:
-        shutil.copytree(transforms, draft / transforms.name)
+        shutil.copytree(transforms, draft / transforms.name, ignore=earlier)
     family = find_family(study.header.families, record.model)
     if family.file is not None:
         shutil.copyfile(family.file, draft / family.file.name)
@@ -128,6 +149,7 @@ def export_bundle(study: PreparedStudy, record: TrialRecord) -> Path:
         "params": dict(record.params),
         "task": study.header.task.value,
         "metric": study.header.metric,
+        "folds": list(range(first_fold, count)),
         "valid": dict(record.valid),
         "test": dict(record.test),
         "placement": dataclasses.asdict(record.placement),

@@ -72,4 +72,4 @@ def _load_refit(header: StudyHeader, name: str, folder: Path, device: str) -> tu
     transform = load_transform(folder / TRANSFORMS_FOLDER / "fold-0")
     family = find_family(header.families, model)
     models = load_models(params, trial, folder / MODEL_FOLDER, family, [transform.schema], device=device)
-    return trial, Predictor([transform], models)
+    return trial, Predictor([transform], models, header.config.data.delimiter)

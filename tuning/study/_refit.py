@@ -26,7 +26,8 @@ from tuning.study._conclude import read_leaderboard
 from tuning.study._final_fit import MODEL_FOLDER, TRANSFORMS_FOLDER, Refit
 from tuning.study._restore import find_family, load_models
 from tuning.study._run import one_at_a_time
-from tuning.study._setup import StudyHeader, read_final_fold, read_header, with_data
+from tuning.study._setup import StudyHeader, read_header
+from tuning.study._table import read_final_fold, with_data
 from tuning.trial import read_best_units, score_test
 
 

@@ -22,23 +22,28 @@ def restore_models(
     family: Family,
     schemas: Sequence[Schema],
     *,
+    first_fold: int = 0,
     device: str = "cpu",
     threads: int = 1,
 ) -> list[Model[Any]]:
-    """The best state of a trial's models, one a fold.
+    """Load the best state of a trial's models, one a fold.
 
     Args:
         record: the trial.
         folder: its checkpoint.
         family: its family.
-        schemas: columns of each fold.
+        schemas: columns of folds that follow each other, one a fold.
+        first_fold: number of the first of them.
         device: `cpu` or `cuda`.
         threads: CPU threads.
 
     Raises:
         CheckpointError: the checkpoint is missing, incomplete or damaged.
     """
-    return load_models(record.params, record.id, folder, family, schemas, device=device, threads=threads)
+    return load_models(
+        record.params, record.id, folder, family, schemas,
+        first_fold=first_fold, device=device, threads=threads,
+    )  # fmt: skip
 
 
 def load_models(
@@ -48,14 +53,15 @@ def load_models(
     family: Family,
     schemas: Sequence[Schema],
     *,
+    first_fold: int = 0,
     device: str = "cpu",
     threads: int = 1,
 ) -> list[Model[Any]]:
-    """As `restore_models`, for hyperparameters that stand elsewhere than in a trial's record."""
+    """Load as `restore_models` does, with hyperparameters that stand elsewhere than in a trial's record."""
     model_class = load_model(family.name, family.file)
     built = build_params(model_class, params, trial)
     models = [model_class(built, schema, device=device, threads=threads) for schema in schemas]
-    read_checkpoint(folder, models)
+    read_checkpoint(folder, models, first_fold=first_fold)
     for model in models:
         model.restore_best()
     return models
@@ -75,18 +81,23 @@ def find_family(families: Sequence[Family], name: str) -> Family:
 
 
 def score_on_test(study: PreparedStudy, record: TrialRecord) -> Score:
-    """Metrics and details of a trial's best state on the rows that nothing was fitted or chosen on.
+    """Return metrics and details of a trial's best state on the rows that nothing was fitted or chosen on.
+
+    The folds that predict new rows are those that are scored here (`StudyHeader.first_fold`).
 
     Raises:
         CheckpointError: there is no checkpoint, or it is damaged.
     """
     if record.checkpoint is None:
         raise CheckpointError(f"{record.id} has no checkpoint to score.")
+    first_fold = study.header.first_fold(len(study.data.folds))
+    folds = study.data.folds[first_fold:]
     with study.folder.checkpoint(record.checkpoint) as path:
         models = restore_models(
             record,
             path,
             find_family(study.header.families, record.model),
-            [fold.schema for fold in study.data.folds],
+            [fold.schema for fold in folds],
+            first_fold=first_fold,
         )
-    return score_test(models, study.data.folds)
+    return score_test(models, folds)

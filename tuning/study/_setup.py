@@ -15,14 +15,9 @@ import pandas as pd
 from tuning.config import StudyConfig
 from tuning.config.url import database_file, expand_variables, mask_password, with_absolute_file
 from tuning.data import (
-    FinalRows,
-    Fold,
     PreparedData,
-    Transform,
+    SplitMethod,
     fingerprint,
-    prepare,
-    prepare_final,
-    read_frame,
 )
 from tuning.errors import ConfigError, DataError, NameTakenError, RecordError
 from tuning.families import Family, resolve_families
@@ -34,6 +29,7 @@ from tuning.session import StudyFolder, claimed, refuse_existing, unwritable
 from tuning.storage import Place, open_place
 from tuning.store import Store
 from tuning.study._file import StudyFile
+from tuning.study._table import prepare_data
 from tuning.versions import installed_versions
 
 DEFAULT_TRIALS = 20
@@ -78,6 +74,18 @@ class StudyHeader:
                 f"The {store.place} of {self.config.name} is the record of another study of that name, of "
                 f"{told.get('created_at')}: this one is of {self.created_at}; put its own back."
             )
+
+    def first_fold(self, count: int) -> int:
+        """Return the number of the first fold whose model predicts: 0, or the last fold's of folds by time.
+
+        The models of rows in any order are equals, and their mean predicts. Of folds by time each is trained
+        on a longer past than the one before, so that the last one alone knows the most recent rows.
+
+        Args:
+            count: number of folds.
+        """
+        by_time = self.task is Task.FORECASTING or self.config.split.method is SplitMethod.TIME
+        return count - 1 if by_time else 0
 
     def open_store(self, folder: StudyFolder, *, is_new: bool = False) -> Store:
         """The study's record.
@@ -162,10 +170,8 @@ def _table(config: StudyConfig, frame: pd.DataFrame | None) -> Iterator[Path]:
 
 
 def _write_frame(frame: pd.DataFrame, path: Path) -> None:
-    if frame.empty:
-        raise DataError("Study.data: the DataFrame has no rows.")
     try:
-        frame.rename(columns=str).to_parquet(path, index=False)
+        frame.to_parquet(path, index=False)
     except (ValueError, TypeError, NotImplementedError) as error:  # pyarrow's derive from these
         reason = "; ".join(str(part) for part in error.args)
         raise DataError(f"Study.data: the DataFrame cannot be kept as Parquet: {reason}.") from error
@@ -257,38 +263,6 @@ def write_header(header: StudyHeader, folder: StudyFolder) -> None:
     ).write(folder)
 
 
-def with_data(header: StudyHeader, folder: StudyFolder, path: str | Path | None, place: str) -> StudyHeader:
-    """The header with its table in another place, where that is said, and the table brought here.
-
-    Args:
-        header: the study.
-        folder: its folder.
-        path: where the table is now; None: where it was.
-        place: what the path was given by, for messages.
-
-    Raises:
-        DataError: the table is gone, or is not the one that the study began with.
-    """
-    if path is not None:
-        data = header.config.data.model_copy(update={"path": str(from_home(path).absolute())})
-        header = replace(header, config=header.config.model_copy(update={"data": data}))
-    file = Path(header.config.data.path)
-    if file.is_relative_to(folder.root):
-        folder.mirror.pull(file)
-    if not file.is_file():
-        what = f"{place}: there is no file {file}" if path is not None else f"there is no file {file}"
-        raise DataError(
-            f"The data of {folder.name} are gone: {what}; put it back, or say where it is now: "
-            f"{folder.command('resume', '--data', 'PATH')}."
-        )
-    if fingerprint(str(file)) != header.data_sha256:
-        raise DataError(
-            f"The data of {folder.name} changed since the study began ({file}): scores would not compare; "
-            "put the old file back, name it with --data, or start a new study with another --name."
-        )
-    return header
-
-
 def _check_record_is_new(header: StudyHeader, folder: StudyFolder) -> None:
     """Refuse a database that holds another study's trials under this name: they would mix."""
     with header.open_store(folder, is_new=True) as store:
@@ -298,56 +272,6 @@ def _check_record_is_new(header: StudyHeader, folder: StudyFolder) -> None:
         raise NameTakenError(
             f"The database holds a study {name} already, but {folder} does not: give another --name."
         )
-
-
-def read_final_fold(header: StudyHeader, folder: StudyFolder, rows: FinalRows) -> Fold:
-    """A study's rows for a final fit; `with_data` has found its table."""
-    config = header.config
-    return prepare_final(
-        read_frame(config.data.path, config.data.delimiter),
-        config.data,
-        config.target,
-        config.split,
-        config.metric,
-        config.search.seed,
-        splits=read_splits(folder),
-        rows=rows,
-    )
-
-
-def read_splits(folder: StudyFolder) -> pd.DataFrame:
-    """Which row is in which part, as it was dealt when the study began."""
-    folder.mirror.pull(folder.splits_file)
-    return pd.read_parquet(folder.splits_file)
-
-
-def prepare_data(
-    config: StudyConfig,
-    table: str | Path,
-    splits: pd.DataFrame | None = None,
-    kept: Sequence[Transform] = (),
-) -> PreparedData:
-    """A study's data.
-
-    Args:
-        config: the study.
-        table: file of the table.
-        splits: as recorded; None: the rows are dealt.
-        kept: one transform a fold, fitted when the study began; none: they are fitted.
-
-    Raises:
-        InputError: the table cannot be learnt from as asked.
-    """
-    return prepare(
-        read_frame(table, config.data.delimiter),
-        config.data,
-        config.target,
-        config.split,
-        config.metric,
-        config.search.seed,
-        splits=splits,
-        kept=kept,
-    )
 
 
 def absolute_paths(config: StudyConfig) -> StudyConfig:

@@ -10,14 +10,14 @@ from typing import Any, Self
 import pandas as pd
 
 from tuning.config import set_entry, validate_config
+from tuning.data import Rows, SplitMethod, keepable
 from tuning.errors import DataError, RecordError
-from tuning.leaderboard import Leaderboard, choose_trial
+from tuning.leaderboard import Leaderboard
 from tuning.progress import make_view
 from tuning.storage import DEFAULT_STORAGE, Place, without_secrets
 from tuning.study._audit import Finding, audit
-from tuning.study._bundle import load_predictor
 from tuning.study._conclude import read_leaderboard
-from tuning.study._device import check_device
+from tuning.study._predict import open_predictor
 from tuning.study._run import Outcome, one_at_a_time, run_study
 from tuning.study._setup import read_header, set_up
 from tuning.study._take_up import take_up
@@ -59,7 +59,8 @@ class Study:
 
     Args:
         name: name of the study and of its folder.
-        data: path of a table, or a DataFrame, which is kept as Parquet in the study's own folder.
+        data: path of a table, or a DataFrame, which is kept as Parquet in the study's own folder; an index
+            with a name becomes a column.
         target: column to predict.
         models: family names, paths of model files, or "all".
         metric: what is searched on; None: the task's default.
@@ -112,7 +113,7 @@ class Study:
             InputError: the input is wrong, or the name is taken (use `Study.open(...).resume()`).
         """
         with one_at_a_time(self.name):
-            study = set_up(self._config, frame=self._frame)
+            study = set_up(self._config, frame=self._table())
             self._tell(run_study(study, make_view(quiet=self._quiet)))
         return self
 
@@ -152,6 +153,17 @@ class Study:
             self._tell(outcome)
         return self
 
+    def _table(self) -> pd.DataFrame | None:
+        """The DataFrame as a file can hold it, its index among the columns; what became of that is said."""
+        if self._frame is None:
+            return None
+        split = self._config.split
+        column = split.column if split.method is SplitMethod.TIME else None
+        kept, notes = keepable(self._frame, (*self._config.data.time, *([column] if column else ())))
+        for note in notes:
+            logger.warning("Study.data: %s", note)
+        return kept
+
     def _tell(self, outcome: Outcome) -> None:
         """What the command line prints beside the leaderboard."""
         if outcome.notice is not None:
@@ -178,25 +190,29 @@ class Study:
             raise RecordError(f"No trial of {self.name} has a score yet.")
         return frame.iloc[0]
 
-    def predict(
-        self, data: pd.DataFrame | None = None, model: str = "best", *, device: str = "cpu"
-    ) -> pd.DataFrame:
-        """Predictions for new rows, or the forecast that follows them.
+    def predict(self, data: Rows | None = None, model: str = "best", *, device: str = "cpu") -> pd.DataFrame:
+        """Predict new rows, or the forecast that follows them.
 
         Args:
-            data: rows with the columns that the study was trained on. Of series, their latest part, and
-                what is known of the time to come; None: forecast from the end of the study's own data.
-            model: `best`, a family (its best trial) or a trial's id.
+            data: rows with the columns that the study was trained on: a DataFrame, a Series (one row, or the
+                one column), a dict (one row, or columns), a list of dicts, or the path of a file. Columns may
+                stand in its index. Of series, their latest part, and what is known of the time to come; None:
+                forecast from the end of the study's own data.
+            model: `best`, a family (its best trial), a trial's id, or `refit` (the final fit).
             device: `cpu` or `cuda`.
 
+        Returns:
+            A row for each of `data`, at its index, so that `data["p"] = study.predict(data)["prediction"]`
+            is right: `prediction`, and for classes the probability of each. Of series a row for each step
+            that is forecast, at the index of its row in `data` where there is one, and an empty prediction
+            for rows that no forecast reaches.
+
         Raises:
-            InputError: there is no such trial or device, or a column is missing.
+            InputError: there is no such trial or device, a column is missing, or `data` is something else.
         """
-        check_device(device)
         header, folder = read_header(self._storage, self.name)
-        with header.open_store(folder) as store:
-            record = store.trial(*choose_trial(read_leaderboard(header, store), model))
-        return load_predictor(header, folder, record, device=device).predict(data)
+        _, predictor = open_predictor(header, folder, model, device=device)
+        return predictor.predict(data)
 
     def audit(self) -> tuple[Finding, ...]:
         """Disagreements between the record and the study folder; empty when all is well."""

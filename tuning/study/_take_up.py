@@ -26,12 +26,10 @@ from tuning.study._setup import (
     absolute_paths,
     keep_model_files,
     model_entries,
-    prepare_data,
     read_header,
-    read_splits,
-    with_data,
     write_header,
 )
+from tuning.study._table import prepare_data, read_splits, with_data
 from tuning.versions import installed_versions
 
 _TRIAL_FOLDER = re.compile(r".+-\d{4,}")

@@ -60,14 +60,19 @@ def write_checkpoint(trial_folder: Path, name: str, models: Sequence[Model[Any]]
     return final
 
 
-def read_checkpoint(folder: Path, models: Sequence[Model[Any]]) -> Progress:
+def read_checkpoint(folder: Path, models: Sequence[Model[Any]], *, first_fold: int = 0) -> Progress:
     """Load the models from `folder` and return the progress.
+
+    Args:
+        folder: the checkpoint.
+        models: of folds that follow each other, one a fold.
+        first_fold: number of the first of them.
 
     Raises:
         CheckpointError: the folder is incomplete or damaged.
     """
     progress = _read_progress(folder)
-    for fold, model in enumerate(models):
+    for fold, model in enumerate(models, start=first_fold):
         model.load(folder / f"fold-{fold}")
     return progress
 

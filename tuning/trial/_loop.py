@@ -92,6 +92,8 @@ class TrialLoop:
         self._progress = Progress()
         self._models: list[Model[Any]] = []
         self._checkpoint: Path | None = None
+        self._counted_s = 0.0
+        self._is_out_of_time = False
 
     def step(self) -> Report:
         """Train and evaluate one iteration.
@@ -108,21 +110,26 @@ class TrialLoop:
             return self._interrupt()
         if self._is_done():
             return self._end(Status.COMPLETED)
-        if self._is_over_time():
+        if self._is_out_of_time:
             limit_s = self._spec.time_limit_s
-            return self._end(Status.FAILED, f"The trial took longer than its limit of {limit_s:g} s.")
+            return self._end(Status.COMPLETED, note=f"ended by its time limit of {limit_s:g} s")
         return self._report(self._save_if_due())
 
     @contextmanager
     def _counted_time(self) -> Iterator[None]:
         """Build or restore the models when there are none yet, and add the block's time to the trial's."""
-        started_s = time.perf_counter()
+        self._counted_s = time.perf_counter()
         try:
             if not self._models:
                 self._start()
             yield
         finally:
-            self._progress.train_seconds += time.perf_counter() - started_s
+            self._count_time()
+
+    def _count_time(self) -> None:
+        now_s = time.perf_counter()
+        self._progress.train_seconds += now_s - self._counted_s
+        self._counted_s = now_s
 
     def _start(self) -> None:
         self._folder.joinpath(CHECKPOINTS).mkdir(parents=True, exist_ok=True)
@@ -160,14 +167,18 @@ class TrialLoop:
         return self._models[0].total_units
 
     def _train_iteration(self) -> bool:
-        """Train up to the next iteration's share of the budget; True when asked to stop on the way."""
+        """Train up to the next iteration's share of the budget; True when asked to stop on the way.
+
+        The end of the trial's time cuts the iteration short: it counts as done.
+        """
         progress = self._progress
         share = (progress.iteration + 1) / self._spec.max_iterations
         goal = min(math.ceil(share * self._total_units - 1e-9), self._total_units)
-        while progress.units_done < goal and not self._is_out_of_patience():
+        while progress.units_done < goal and not (self._is_out_of_patience() or self._is_out_of_time):
             if self._peers.agree(self._should_stop()):
                 return True
             self._train_unit()
+            self._check_time()
         progress.iteration += 1
         if progress.units_done >= self._total_units:
             progress.iteration = self._spec.max_iterations
@@ -216,9 +227,12 @@ class TrialLoop:
     def _is_done(self) -> bool:
         return self._progress.units_done >= self._total_units or self._is_out_of_patience()
 
-    def _is_over_time(self) -> bool:
+    def _check_time(self) -> None:
+        """Look whether the trial's time is up, after a unit: there is a state to end with."""
         limit_s = self._spec.time_limit_s
-        return limit_s is not None and self._peers.agree(self._progress.train_seconds > limit_s)
+        if limit_s is not None:
+            self._count_time()
+            self._is_out_of_time = self._peers.agree(self._progress.train_seconds > limit_s)
 
     @property
     def train_seconds(self) -> float:
@@ -258,18 +272,18 @@ class TrialLoop:
         checkpoint = self._relative(self._save()) if self._progress.units_done else None
         return self._report(checkpoint, value_known=False, interrupted=True)
 
-    def _end(self, status: Status, error: str | None = None) -> Report:
+    def _end(self, status: Status, error: str | None = None, note: str | None = None) -> Report:
         progress = self._progress
         if progress.best_value is None:
             return self._report(None, value_known=False, result=Result(status, error=error))
         for model in self._models:
             model.restore_best()
         path = self._write(BEST)
-        result = self._score(status, error)
+        result = self._score(status, error, note)
         known = status is Status.COMPLETED
         return self._report(self._relative(path), value_known=known, result=result)
 
-    def _score(self, status: Status, error: str | None) -> Result:
+    def _score(self, status: Status, error: str | None, note: str | None) -> Result:
         """The best state, which the models hold now, on all of the trial's rows."""
         predictions = predict_valid(self._models, self._folds)
         if self._peers.writes:
@@ -284,6 +298,7 @@ class TrialLoop:
             valid=valid.metrics,
             error=error,
             details=valid.details,
+            note=note,
         )
 
     def _report(

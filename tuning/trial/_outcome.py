@@ -41,7 +41,10 @@ def score_train(models: Sequence[Model[Any]], folds: Sequence[FoldRows]) -> dict
     """Mean over the folds of every metric, on the training rows."""
     task = folds[0].schema.task
     return _mean(
-        [score_all(task, _predict(model, fold.train)) for model, fold in zip(models, folds, strict=True)]
+        [
+            score_all(task, _predict(model, _as_scored(fold.train)))
+            for model, fold in zip(models, folds, strict=True)
+        ]
     )
 
 
@@ -104,6 +107,11 @@ def _window_columns(windows: Windows) -> dict[str, npt.NDArray[Any]]:
         "step": step,
         "time": panel.times[origin + step],
     }
+
+
+def _as_scored(train: Table) -> Table:
+    """The training rows, of forecasts without weights: those make the loss mean what the metric means."""
+    return train if train.windows is None else replace(train, weight=None)
 
 
 def _predict(model: Model[Any], table: Table) -> Predictions:

@@ -32,7 +32,7 @@ class TrialSpec:
         checkpoint_iterations: iterations after which a checkpoint is written.
         checkpoint: folder to go on from, relative to the study folder; None: from the start.
         attempt: 1 for the first start, one more after each interruption.
-        time_limit_s: training time after which the trial is ended as failed.
+        time_limit_s: training time after which the trial ends, with its best state, when its unit does.
         whole_gpu: it gets a GPU of its own where others of its family share one.
     """
 

@@ -15,6 +15,7 @@ from tuning.data.series._calendar import calendar_fields, circle_names
 from tuning.data.series._cut import FoldSpans, Span
 from tuning.data.series._features import FeaturePlan
 from tuning.data.series._history import CovariateRole, History
+from tuning.data.series._kept import ended_before
 from tuning.data.series._origins import Origins, origins_within
 from tuning.data.series._panel import CovariateScale, PanelRecipe
 from tuning.data.series._read_series import SeriesReading
@@ -141,6 +142,7 @@ def _fit_transform(
     dense = DenseEncoder.fit(numeric.astype(np.float64), schema.cardinalities, settings.seed)
     z = standardised_targets(windows, reading.history)
     std = float(z.std())
+    kept = kept_history(reading.history, plan, settings.horizon)
     transform = SeriesTransform(
         columns=reading.spec,
         recipe=recipe,
@@ -152,7 +154,8 @@ def _fit_transform(
             dense_width=dense.width,
             target=TargetTransform(mean=float(z.mean()), std=std if std > 0 else 1.0),
         ),
-        history=kept_history(reading.history, plan, settings.horizon),
+        history=kept,
+        ended=ended_before(reading.history, kept),
     )
     table = transform.encoded(windows, numeric)
     return transform, replace(table, target=z, weight=loss_weights(windows, settings.metric))

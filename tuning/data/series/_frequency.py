@@ -191,6 +191,13 @@ def step_in_months(offset: Any) -> int | None:
     return next((n * offset.n for start, end, n in kinds if isinstance(offset, (start, end))), None)
 
 
+def is_of_days(alias: str) -> bool:
+    """Whether steps begin at midnight: whole days, weeks, months or what pandas counts in business days."""
+    offset = parse_frequency(alias)
+    step = fixed_step(offset)
+    return step is None or step % DAY == 0
+
+
 def fixed_step(offset: Any) -> int | None:
     """Microseconds from one stamp to the next; None where they vary."""
     if isinstance(offset, pd.offsets.Week):

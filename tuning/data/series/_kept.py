@@ -27,6 +27,19 @@ def tail(history: History, steps: int) -> History:
     return _regridded(history, history.times[start:], history.names)
 
 
+def of_series(history: History, names: Sequence[str]) -> History:
+    """Take the series of the given names."""
+    return history if tuple(names) == history.names else _regridded(history, history.times, names)
+
+
+def ended_before(history: History, kept: History) -> dict[str, str]:
+    """Find the series without a target in the end that is kept, and the time of the last one of each."""
+    known = np.isfinite(history.target)
+    gone = np.flatnonzero(known.any(axis=1) & ~np.isfinite(kept.target).any(axis=1))
+    last = known.shape[1] - 1 - known[:, ::-1].argmax(axis=1)
+    return {history.names[series]: show(history.times[last[series]]) for series in gone}
+
+
 def lengthened(history: History, end: int) -> History:
     """With the grid going on up to, not including, the time step `end`."""
     if end <= len(history.times):

@@ -14,7 +14,7 @@ from tuning.data import _values
 from tuning.data._names import check_column, check_trained_on
 from tuning.data.config import ColumnRole, DataConfig
 from tuning.data.series._covariates import CovariateColumn, decide_covariates
-from tuning.data.series._frequency import IntArray, Stamps
+from tuning.data.series._frequency import IntArray, Stamps, is_of_days
 from tuning.data.series._grid import Grid, apply_grid, fit_grid, regularity, spans
 from tuning.data.series._history import Covariate, CovariateRole, History
 from tuning.data.series._rows import (
@@ -26,7 +26,7 @@ from tuning.data.series._rows import (
     refuse_unlearnable,
     series_of,
 )
-from tuning.data.series._times import TimeColumn, decide_times, read_times, unreadable
+from tuning.data.series._times import TimeColumn, decide_times, read_times, unreadable, with_local_days
 from tuning.errors import DataError
 
 _LOGGER = logging.getLogger(__name__)
@@ -76,9 +76,23 @@ class SeriesColumns:
             covariates=tuple(CovariateColumn.from_json(column) for column in value["covariates"]),
         )
 
+    def needed(self, *, has_targets: bool) -> tuple[str, ...]:
+        """Names of the columns that a table to forecast from must have.
+
+        Where targets are given, so is all that is known up to them. Rows without a target are the time to
+        come, of which only what is known in advance can be given; what does not change over time is kept.
+
+        Args:
+            has_targets: whether a target is given in the table.
+        """
+        roles = {CovariateRole.KNOWN, *({CovariateRole.PAST} if has_targets else ())}
+        times = (column.name for column in self.time)
+        covariates = (column.name for column in self.covariates if column.role in roles)
+        return (*times, *self.series, *covariates)
+
     @property
-    def needed(self) -> tuple[str, ...]:
-        """Names of the columns that a file must have."""
+    def names(self) -> tuple[str, ...]:
+        """Names of all columns that are read."""
         times = (column.name for column in self.time)
         return (*times, *self.series, self.target, *(column.name for column in self.covariates))
 
@@ -114,6 +128,7 @@ def read_history(
             time, times off the regular steps, a target that is not a number or never changes.
     """
     _check_columns(frame, data)
+    frame, zone_note = with_local_days(frame, data.time)
     rough, _ = series_of(frame, data.series)
     columns, stamps, time_notes = decide_times(frame, data.time, lambda times: regularity(times, rough))
     decimal_comma = _values.uses_decimal_comma(frame[data.target][~np.isnat(stamps)])
@@ -125,25 +140,52 @@ def read_history(
     covariates, covariate_notes = _decide_covariates(frame, data, rows, fit_before)
     spec = SeriesColumns(columns, data.series, data.target, decimal_comma, grid.frequency, covariates)
     history = _history(frame, spec, rows, grid, fit_before)
-    notes = [*time_notes, *rows.notes, dropped_note, grid.note, *_missing_notes(rows, grid), *covariate_notes]
-    return SeriesReading(history, spec, tuple(note for note in notes if note))
+    notes = [zone_note, *time_notes, *rows.notes, dropped_note, grid.note, *_missing_notes(rows, grid)]
+    return SeriesReading(history, spec, tuple(note for note in (*notes, *covariate_notes) if note))
 
 
 def read_like(frame: pd.DataFrame, spec: SeriesColumns) -> History:
     """Read a table as the one that a model was trained on; not changed.
 
-    Rows whose target is missing are kept: those after the last known value are the time to forecast.
-    Levels of a category that were not seen in training are 0 in all its covariates.
+    Rows whose target is missing are kept: those after the last known value are the time to forecast. Without
+    a column of targets all rows are. Levels of a category that were not seen in training are 0 in all its
+    covariates.
 
     Raises:
         DataError: a column is missing, the times have another frequency, or rows are no series.
     """
-    check_trained_on(frame, spec.needed)
+    frame = _with_all_columns(frame, spec)
+    if is_of_days(spec.frequency):
+        frame, _ = with_local_days(frame, [column.name for column in spec.time])
     rows = _read_rows(frame, spec, read_times(frame, spec.time))
     grid = apply_grid(rows.stamps, rows.series, rows.positions, spec.frequency)
     for note in (*rows.notes, grid.note, *_missing_notes(rows, grid)):
         _LOGGER.info(note)
     return _history(frame, spec, rows, grid)
+
+
+def _with_all_columns(frame: pd.DataFrame, spec: SeriesColumns) -> pd.DataFrame:
+    """The table with empty columns for those that rows of the time to come need not have."""
+    if spec.target not in frame.columns:
+        _refuse_another_name(frame, spec.target)
+    has_targets = spec.target in frame.columns and bool(frame[spec.target].notna().any())
+    check_trained_on(frame, spec.needed(has_targets=has_targets))
+    return frame.assign(**{name: np.nan for name in spec.names if name not in frame.columns})
+
+
+def _refuse_another_name(frame: pd.DataFrame, target: str) -> None:
+    """Refuse a target under another name, whose values would be left out without a word."""
+    others = [str(name) for name in frame.columns if _plain_name(str(name)) == _plain_name(target)]
+    if others:
+        raise DataError(
+            f"data.target: there is no column {target!r}, but {others[0]!r}: rename it to {target!r} or, "
+            "where its values are not to be used, drop it."
+        )
+
+
+def _plain_name(name: str) -> str:
+    """A name without what is easily mistyped: case, spaces and signs."""
+    return "".join(filter(str.isalnum, name)).casefold()
 
 
 @dataclass(frozen=True)

@@ -121,6 +121,32 @@ def has_zone(column: pd.Series[Any]) -> bool:
     return bool(text.str.contains(_ZONE, regex=True).any() and text.str.contains(":", regex=False).any())
 
 
+def with_local_days(frame: pd.DataFrame, names: Sequence[str]) -> tuple[pd.DataFrame, str]:
+    """Read time-zoned stamps at midnight of their own zone as its days, which in UTC begin at two times.
+
+    Args:
+        frame: not changed.
+        names: columns of the time.
+
+    Returns:
+        The frame, and a note where a column was read so.
+    """
+    days = {
+        name: frame[name].dt.tz_localize(None)
+        for name in names
+        if isinstance(frame[name].dtype, pd.DatetimeTZDtype) and _are_midnights(frame[name])
+    }
+    if not days:
+        return frame, ""
+    zones = ", ".join(f"{name!r} of {frame[name].dt.tz}" for name in days)
+    return frame.assign(**days), f"Times are read as days of their own time zone: {zones}."
+
+
+def _are_midnights(column: pd.Series[Any]) -> bool:
+    present = column.dropna()
+    return bool((present == present.dt.normalize()).all())
+
+
 def _zone_notes(column: pd.Series[Any]) -> tuple[str, ...]:
     return (f"Times in {column.name!r} have a time zone: read as UTC.",) if has_zone(column) else ()
 

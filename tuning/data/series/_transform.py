@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import zipfile
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,23 +15,25 @@ import numpy.typing as npt
 import pandas as pd
 
 from tuning.data._dense import DenseEncoder
+from tuning.data._frame import Wanted, labels_of_rows
 from tuning.data._state import load_encoders, save_encoders, schema_from_json
+from tuning.data.series._continue import Continuation, continuation, listed
 from tuning.data.series._features import FeaturePlan
 from tuning.data.series._history import CovariateRole, History
-from tuning.data.series._kept import extended, lengthened, load_history, save_history, tail
+from tuning.data.series._kept import load_history, save_history, tail
 from tuning.data.series._origins import Origins, latest_origins
 from tuning.data.series._panel import CovariateScale, PanelRecipe
 from tuning.data.series._read_series import SeriesColumns, read_like
 from tuning.data.series._rows import SERIES_JOINT
 from tuning.data.series._scaling import Scaling
 from tuning.data.series._season import Seasons
+from tuning.data.series._time_parts import TimePart
 from tuning.errors import DataError
 from tuning.models import Panel, Schema, Table, TargetTransform, Windows
 from tuning.models.errors import CheckpointError
 
 STATE_FILE = "series.json"
 _LEAST_STEPS_KEPT = 1000  # of the history, for networks that look far back
-_NAMES_SHOWN = 5
 _LOGGER = logging.getLogger(__name__)
 
 
@@ -46,6 +49,7 @@ class SeriesTransform:
         dense: the encoding of features for networks.
         schema: describes the tables that `apply` makes.
         history: the end of all series that the study used.
+        ended: series of which that end has no target, and when they ended.
     """
 
     columns: SeriesColumns
@@ -55,29 +59,42 @@ class SeriesTransform:
     dense: DenseEncoder
     schema: Schema
     history: History
+    ended: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def horizon(self) -> int:
         """H, steps that are forecast at once."""
         return self.scaling.horizon
 
+    @property
+    def wanted(self) -> Wanted:
+        """The columns of times, series and covariates; an index can stand for a single column of times."""
+        spec = self.columns
+        times = [column.name for column in spec.time if column.part is TimePart.STAMP]
+        return Wanted(
+            features=tuple(name for name in spec.names if name != spec.target),
+            times=tuple(times) if len(spec.time) == 1 else (),
+            target=spec.target,
+        )
+
     def apply(self, frame: pd.DataFrame | None) -> Table:
-        """One forecast per series of the table, from its last known target, of all H steps.
+        """Make one forecast per series of the table, from its last known target, of all H steps.
 
         Rows of series that the study knows are put after what it knows of them, and win where both have a
         value; other series have their own rows alone. Covariates known in advance are taken from rows after
-        the origin; where there are none, the last value is taken.
+        the origin; where there are none, the last value is taken. A series without a known target is left
+        out, with a warning.
 
         Args:
             frame: rows as the file has them; None: all series go on from the end of the training data.
 
         Raises:
-            DataError: a column is missing, rows are no series, or a series has no known target.
+            DataError: a column is missing, rows are no series, no series has a known target, or all rows to
+                forecast lie beyond the horizon.
         """
-        if frame is not None and frame.empty:
-            raise DataError("There are no rows to predict: give the latest rows of the series.")
-        history, origin = self._to_continue(frame)
-        history = lengthened(history, int(origin.max()) + self.horizon + 1)
+        found = self._continued(frame)
+        found.warn(self.ended)
+        history, origin = found.possible
         self._warn_of_unknown(history, origin)
         origins = latest_origins(origin, self.horizon)
         panel = self.recipe.panel(history)
@@ -119,11 +136,39 @@ class SeriesTransform:
         window, step = windows.window_of_row, windows.step_of_row
         names = windows.panel.names[windows.series[window]]
         times = windows.panel.times[windows.origin[window] + step]
-        time_columns = self.columns.time
-        time_name = time_columns[0].name if len(time_columns) == 1 else "time"
         return pd.DataFrame(
-            {**self._series_labels(names), time_name: times, "step": step, "prediction": predictions}
+            {**self._series_labels(names), self.time_name: times, "step": step, "prediction": predictions}
         )
+
+    @property
+    def time_name(self) -> str:
+        """Name of the column of times in forecasts."""
+        return self.columns.time[0].name if len(self.columns.time) == 1 else "time"
+
+    def placed(self, labelled: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
+        """Give forecasts the index of the rows that they answer, and rows without a forecast an empty one.
+
+        Args:
+            labelled: as `labels` made them from what `apply` made of the frame.
+            frame: the rows handed over, at any index.
+
+        Returns:
+            In the order of the frame where each forecast has a row there, else by series and step. Forecasts
+            without a row have numbers after the last one of a plain index, or the times and series that the
+            index holds.
+        """
+        found = self._continued(frame)
+        series, step = found.unanswered
+        rows = np.concatenate([found.rows, found.history.rows[series, step]])
+        together = labelled
+        if len(series):
+            names = np.array(found.history.names, dtype=object)[series]
+            empty = {**self._series_labels(names), self.time_name: found.history.times[step]}
+            without = pd.DataFrame(empty).assign(step=pd.array([pd.NA] * len(series), "Int64"))
+            together = pd.concat([labelled, without.assign(prediction=np.nan)], ignore_index=True)
+        order = np.argsort(rows, kind="stable") if (rows >= 0).all() else np.arange(len(rows))
+        placed = together.iloc[order]
+        return placed.set_axis(labels_of_rows(frame.index, rows[order], placed, self.time_name))
 
     def save(self, folder: Path) -> None:
         """Write into `folder` (created) as JSON, arrays and a skops archive: no pickle."""
@@ -139,6 +184,7 @@ class SeriesTransform:
             "scaling": self.scaling.to_json(),
             "plan": asdict(self.plan),
             "schema": asdict(self.schema),
+            "ended": dict(self.ended),
         }
         (folder / STATE_FILE).write_text(json.dumps(state), encoding="utf-8")
         save_encoders({"numeric": self.dense.numeric, "one_hot": self.dense.one_hot}, folder)
@@ -162,34 +208,50 @@ class SeriesTransform:
                 dense=DenseEncoder(encoders["numeric"], encoders["one_hot"]),
                 schema=schema_from_json(state["schema"]),
                 history=load_history(folder),
+                ended=state.get("ended", {}),
             )
         except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
             raise CheckpointError(f"{folder} does not hold a readable series transform: {error}.") from error
 
-    def _to_continue(self, frame: pd.DataFrame | None) -> tuple[History, npt.NDArray[np.int64]]:
-        """The series to forecast, and the (S,) last time step with a target of each."""
-        if frame is None:
-            return self.history, _last_known(self.history, self.history)
-        newer = read_like(frame, self.columns)
-        history = extended(self.history, newer)
-        return history, _last_known(newer, history)
+    def _continued(self, frame: pd.DataFrame | None) -> Continuation:
+        """The series to forecast, from the rows of a table or from the end of the training data."""
+        if frame is not None and frame.empty:
+            raise DataError("There are no rows to predict: give the latest rows of the series.")
+        newer = None if frame is None else read_like(frame, self.columns)
+        return continuation(self.history, newer, self.horizon)
 
     def _warn_of_unknown(self, history: History, origin: npt.NDArray[np.int64]) -> None:
-        """Say which covariates are not given for all of the time to forecast."""
+        """Say which covariates are not given for all of the time to forecast, and of which series."""
         steps = origin[:, np.newaxis] + np.arange(1, self.horizon + 1)  # (S,) -> (S, H)
-        known = set(self.recipe.names(CovariateRole.KNOWN))
-        missing = [
-            covariate.name
-            for covariate in history.covariates
-            if covariate.name in known and np.isnan(np.take_along_axis(covariate.values, steps, axis=1)).any()
-        ]
-        if missing:
+        missing: dict[str, npt.NDArray[np.bool_]] = {}
+        for covariate in history.covariates:
+            if covariate.role is CovariateRole.KNOWN:
+                values = np.take_along_axis(covariate.values, steps, axis=1)
+                missing[covariate.name] = np.asarray(np.isnan(values).any(axis=1))
+        self._warn_of_unknown_statics(history)
+        lacking = [name for name, of_series in missing.items() if of_series.any()]
+        if lacking:
+            series = np.flatnonzero(np.any([missing[name] for name in lacking], axis=0))
+            names = [repr(history.names[place]) for place in series]
             _LOGGER.warning(
-                "%s: not given for all %d steps to forecast, the last value is used there; give rows with "
+                "%s: not given for all %d steps to forecast%s, the last value is used there; give rows with "
                 "them and without a target.",
-                ", ".join(missing),
+                ", ".join(lacking),
                 self.horizon,
+                f" of {listed(names)}" if len(series) < len(history.names) else "",
             )
+
+    def _warn_of_unknown_statics(self, history: History) -> None:
+        """Say which series that were not in training come without what does not change over time."""
+        new = np.array([name not in self.recipe.seen for name in history.names])
+        for covariate in history.covariates:
+            if covariate.role is CovariateRole.STATIC and (lacking := new & np.isnan(covariate.values)).any():
+                names = [repr(history.names[place]) for place in np.flatnonzero(lacking)]
+                _LOGGER.warning(
+                    "%s: not given for %s, which training did not have: its mean is used.",
+                    covariate.name,
+                    listed(names),
+                )
 
     def _series_labels(self, names: npt.NDArray[np.object_]) -> dict[str, npt.NDArray[Any]]:
         """The columns that name the series, whole numbers as such."""
@@ -226,22 +288,6 @@ def series_codes(windows: Windows, schema: Schema) -> npt.NDArray[np.int32]:
 def kept_history(history: History, plan: FeaturePlan, horizon: int) -> History:
     """What a transform keeps of the data."""
     return tail(history, max(plan.reach + 2 * horizon, _LEAST_STEPS_KEPT))
-
-
-def _last_known(newer: History, history: History) -> npt.NDArray[np.int64]:
-    """(S,) time step in `history` of the last target in `newer`; of none there, of the last in `history`."""
-    first = int(history.times.get_indexer(newer.times[:1])[0])
-    steps = np.arange(newer.target.shape[1]) + first
-    in_newer = np.where(np.isfinite(newer.target), steps, -1).max(axis=1)
-    everywhere = np.where(np.isfinite(history.target), np.arange(history.target.shape[1]), -1).max(axis=1)
-    origin = np.where(in_newer >= 0, in_newer, everywhere)
-    if (origin < 0).any():
-        names = [repr(history.names[place]) for place in np.flatnonzero(origin < 0)[:_NAMES_SHOWN]]
-        raise DataError(
-            f"There is no known target of {', '.join(names)}: a forecast goes on from known values, give "
-            "them before the rows to forecast."
-        )
-    return np.asarray(origin, dtype=np.int64)
 
 
 def _as_whole_numbers(labels: list[str]) -> npt.NDArray[Any]:
