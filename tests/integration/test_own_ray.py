@@ -36,10 +36,12 @@ def study(folder: Path, **settings: object) -> Study:
     )  # fmt: skip
 
 
-def surroundings() -> tuple[object, ...]:
+def surroundings() -> tuple[dict[str, str], dict[str, int], tuple[object, ...]]:
     levels = {name: logging.getLogger(name).level for name in ("", "ray", "ray.tune", "ray.train", "optuna")}
     patched = tune_module.TuneController, tune_controller.RayActorManager
-    return dict(os.environ), levels, patched
+    ours = ("RAY_", "TUNE_", "TUNING_", "PYTHON")  # Some libraries set others when they are imported.
+    variables = {name: value for name, value in os.environ.items() if name.startswith(ours)}
+    return variables, levels, patched
 
 
 def test_it_is_used_and_left_running_as_it_was(tmp_path: Path, own_ray: str) -> None:
@@ -47,7 +49,9 @@ def test_it_is_used_and_left_running_as_it_was(tmp_path: Path, own_ray: str) -> 
     study(tmp_path).run()
     assert ray.is_initialized()
     assert ray.get_runtime_context().gcs_address == own_ray
-    assert surroundings() == before
+    (variables, *rest), (variables_before, *rest_before) = surroundings(), before
+    assert variables.items() ^ variables_before.items() == set()
+    assert rest == rest_before
 
 
 def test_an_address_that_names_another_cluster_is_not_ignored(tmp_path: Path, own_ray: str) -> None:

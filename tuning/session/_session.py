@@ -20,13 +20,7 @@ from tuning.sampling import derive_seed
 from tuning.session._family import FamilyState, Search
 from tuning.session._folder import StudyFolder
 from tuning.session._shortage import describe_shortage
-from tuning.session._waiting import (
-    MAX_DRIVER_DEATHS,
-    MAX_NODE_DEATHS,
-    WaitingTrials,
-    count_driver_death,
-    given_up,
-)
+from tuning.session._waiting import MAX_NODE_DEATHS, WaitingTrials
 from tuning.store import Placement, Result, Status, Store, TrialRecord
 from tuning.trial import CHECKPOINTS, GpuShortage, Report, TrialSpec
 
@@ -330,17 +324,18 @@ class Session:
         state.search.replay(self._store.frozen_trials(name))
         for record in self._store.trials(name, driven=False):
             state.take_over(record, self._config.pruning.max_iterations)
-            deaths = 0 if record.status.is_finished else count_driver_death(self._store, record)
-            if deaths >= MAX_DRIVER_DEATHS:
-                self._store.finish(name, record.number, given_up(deaths))
-                state.close(record.number, given_up(deaths))
-            elif not record.status.is_finished:
-                self._waiting.add(self._spec(name, record.number, record.params, record), deaths)
+            if record.status.is_finished:
+                continue
+            if (end := self._waiting.blame(record, self._store)) is None:
+                self._waiting.add(self._spec(name, record.number, record.params, record))
+            else:
+                self._store.finish(name, record.number, end)
+                state.close(record.number, end)
 
     def _next_waiting(self) -> TrialSpec | None:
         """An unfinished trial that is to go on; those of a parked family stay for a resume."""
-        states = self._states
-        return self._waiting.next(self._live, lambda name: not states[name].parked and self._has_room(name))
+        parked = {name for name, state in self._states.items() if state.parked}
+        return self._waiting.next(self._live, lambda name: name not in parked and self._has_room(name))
 
     def _has_room(self, model: str) -> bool:
         """Whether a trial of the family would not wait for a GPU while it holds a place among the live."""

@@ -24,12 +24,29 @@ class WaitingTrials:
         self._specs: list[TrialSpec] = []
         self._suspects: set[str] = set()
 
-    def add(self, spec: TrialSpec, driver_deaths: int = 0) -> None:
-        """Let a trial wait; one that is given up at the driver's next death is a suspect."""
-        if driver_deaths == MAX_DRIVER_DEATHS - 1:
-            self._suspects.add(spec.id)
+    def add(self, spec: TrialSpec) -> None:
+        """Let a trial wait."""
         self._specs.append(spec)
         self._specs.sort(key=lambda each: each.id in self._suspects)
+
+    def blame(self, record: TrialRecord, store: Store) -> Result | None:
+        """Count the driver's death, if the last run ended by that and an unfinished trial ran in it.
+
+        To be called once, at the beginning of a run.
+
+        Returns:
+            How the trial ends, where it took its driver down too often; None: it may go on.
+        """
+        runs, deaths = store.runs(), record.driver_deaths
+        has_died = len(runs) > 1 and not runs[-2].ended
+        if has_died and record.attempts > deaths.attempts:
+            deaths = deaths.and_one(record.attempts, record.iterations)
+            store.set_driver_deaths(record.model, record.number, deaths)
+        if deaths.count >= MAX_DRIVER_DEATHS:
+            return _given_up(deaths.count)
+        if deaths.count == MAX_DRIVER_DEATHS - 1:
+            self._suspects.add(record.id)
+        return None
 
     def next(self, live: Collection[str], may_start: Callable[[str], bool]) -> TrialSpec | None:
         """Return the trial to start now, None where there is none; it goes on waiting until it is removed.
@@ -47,20 +64,7 @@ class WaitingTrials:
         self._specs.remove(spec)
 
 
-def count_driver_death(store: Store, record: TrialRecord) -> int:
-    """Count the deaths of the driver in a row while an unfinished trial ran and got no further, the last too.
-
-    To be asked once, at the beginning of a run.
-    """
-    runs, deaths = store.runs(), record.driver_deaths
-    has_died = len(runs) > 1 and not runs[-2].ended
-    if has_died and record.attempts > deaths.attempts:
-        deaths = deaths.and_one(record.attempts, record.iterations)
-        store.set_driver_deaths(record.model, record.number, deaths)
-    return deaths.count
-
-
-def given_up(deaths: int) -> Result:
+def _given_up(deaths: int) -> Result:
     """Return the end of a trial that took its driver down so often."""
     return Result(
         Status.FAILED,
