@@ -11,6 +11,7 @@ import typer
 from tuning.cli._options import DEFAULT_STORAGE, Storage, StudyName
 from tuning.errors import InputError
 from tuning.models import Task
+from tuning.paths import from_home
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,17 +56,23 @@ def predict(
     from tuning.data import read_frame
     from tuning.study import check_device, open_predictor, read_header
 
+    output = from_home(output)
     write = _writer(output)
     check_device(device)
     header, folder = read_header(storage, name)
-    frame = None if file is None else read_frame(str(file), header.config.data.delimiter)
+    frame = None if file is None else read_frame(from_home(file), header.config.data.delimiter)
     if frame is None and header.task is not Task.FORECASTING:
-        raise InputError(f"Which rows? Give a file: tuning predict {name} FILE -o {output}.")
+        again = folder.command("predict", "FILE", "-o", str(output))
+        raise InputError(f"Which rows? Give a file: {again}.")
     trial, predictor = open_predictor(header, folder, model, device=device)
     predictions = predictor.predict(frame)
     if frame is not None:
         predictions = _beside_unused(predictions, frame, predictor.wanted, header.config.data.target)
-    write(predictions)
+    try:
+        write(predictions)
+    except OSError as error:
+        reason = error.strerror or " ".join(str(error).split())
+        raise InputError(f"-o {output}: this cannot be written ({reason}); name another file.") from error
     typer.echo(f"Wrote {len(predictions)} predictions of {trial} to {output}.", err=True)
 
 

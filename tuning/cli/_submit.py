@@ -231,10 +231,18 @@ def _send_study(
     send_data: bool,
     send_code: bool,
 ) -> StudyJobs:
-    from tuning.submission import DEFAULT_PLACE, check_place, check_study, pack_study, run_command
+    from tuning.submission import (
+        DEFAULT_PLACE,
+        check_place,
+        check_study,
+        check_urls,
+        pack_study,
+        run_command,
+    )
 
     named = "folder" in config.storage.model_fields_set
     place = check_place(config.storage.folder if named else DEFAULT_PLACE)
+    check_urls(config)
     check_study(config, has_data=send_data)
     jobs = connect(address)
     with tempfile.TemporaryDirectory(prefix="tuning-") as scratch:

@@ -15,6 +15,7 @@ import pandas as pd
 from tuning.data._read import read_frame
 from tuning.data._read_json import flattened
 from tuning.errors import DataError
+from tuning.paths import from_home
 
 _KINDS = "a DataFrame, a Series, a dict, a list of dicts or the path of a file"
 _NAMES_SHOWN = 8
@@ -65,7 +66,7 @@ def as_frame(given: object, wanted: Wanted, delimiter: str | None = None) -> pd.
             hand over instead.
     """
     if isinstance(given, str | Path):
-        return read_frame(given, delimiter)
+        return read_frame(from_home(given), delimiter)
     if not isinstance(given, pd.DataFrame | pd.Series) and hasattr(given, "to_pandas"):
         given = given.to_pandas()
     if isinstance(given, pd.DataFrame):

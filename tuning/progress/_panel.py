@@ -99,7 +99,7 @@ def _pace(snapshot: Snapshot) -> Text:
 def _stopping(snapshot: Snapshot) -> Text:
     """What stopping means, before and after it was asked for."""
     if not snapshot.stopping:
-        text = f"Ctrl-C stops and keeps everything; tuning resume {snapshot.study} goes on"
+        text = f"Ctrl-C stops and keeps everything; {snapshot.resume} goes on"
         return Text(text, style="dim", no_wrap=True, overflow="ellipsis")
     is_time_up = snapshot.remaining_s is not None and snapshot.remaining_s <= 0
     why = "Time is up" if is_time_up else "Stopping"

@@ -120,6 +120,7 @@ class Session:
             slots=self._slots,
             finished_before=self._finished_before,
             stopping=self.is_stopping,
+            resume=self._folder.command("resume"),
             direction=self._store.direction,
         )
 
@@ -216,7 +217,7 @@ class Session:
         could make forgotten.
         """
         state = self._states[spec.model]
-        self._count_time(state, spec, report)
+        self._busy_seconds += state.count_time(spec.number, report.train_seconds)
         prune = False
         if report.value is not None:
             best = self._store.report(
@@ -394,8 +395,3 @@ class Session:
             time_limit_s=self._config.resources.trial_time_limit_s,
             whole_gpu=record is not None and record.whole_gpu,
         )
-
-    def _count_time(self, state: FamilyState, spec: TrialSpec, report: Report) -> None:
-        before = state.train_seconds.get(spec.number, 0.0)
-        self._busy_seconds += max(0.0, report.train_seconds - before)
-        state.train_seconds[spec.number] = report.train_seconds

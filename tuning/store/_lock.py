@@ -40,8 +40,12 @@ class DriverLock:
                 f"The study {self._path.parent.name} is being run by process {holder or 'unknown'}: "
                 f"wait for it, or stop it first."
             ) from error
-        os.ftruncate(descriptor, 0)
-        os.write(descriptor, str(os.getpid()).encode())
+        try:
+            os.ftruncate(descriptor, 0)
+            os.write(descriptor, str(os.getpid()).encode())
+        except OSError:  # The disk is full, and the lock is held by nobody.
+            os.close(descriptor)
+            raise
         self._descriptor = descriptor
         return self
 
