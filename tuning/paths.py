@@ -8,7 +8,7 @@ from tuning.errors import ConfigError
 
 
 def from_home(path: str | Path) -> Path:
-    """The path with the home folder for `~`, which a shell puts in only at the start of a word.
+    """Return the path with the home folder for `~`, which a shell puts in only at the start of a word.
 
     Raises:
         ConfigError: it names the home folder of a user whom this machine does not know.

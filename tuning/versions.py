@@ -11,7 +11,7 @@ LIBRARIES = ("ray", "optuna", "torch", "lightgbm", "xgboost", "catboost", "sciki
 
 
 def installed_versions() -> dict[str, str]:
-    """Version by name, this project's and Python's included.
+    """Return the version by name, this project's and Python's included.
 
     Raises:
         PackageNotFoundError: a library is not installed.

@@ -94,7 +94,7 @@ class FreeName:
         return next(self._names)
 
     def again(self) -> str | None:
-        """The next free name, as somebody else took the last; None where the user chose the name."""
+        """Return the next free name, as somebody else took the last; None where the user chose the name."""
         return None if self._names is None else next(self._names)
 
 

@@ -163,7 +163,7 @@ def doctor(storage: Storage = DEFAULT_STORAGE) -> None:
 
 
 def _cpus() -> str:
-    """The CPUs that a Ray started here has, and how many there are, where these differ."""
+    """Return the CPUs that a Ray started here has, and how many there are, where these differ."""
     from joblib import cpu_count
 
     usable, there = cpu_count(), os.cpu_count()

@@ -57,7 +57,7 @@ def _value(name: str, place: str) -> str:
 
 
 def with_absolute_file(url: str, place: str) -> str:
-    """The URL, with the file of an SQLite database as it is to be found from every working folder.
+    """Return the URL, with the file of an SQLite database as it is to be found from every working folder.
 
     Args:
         url: of a database or a tracking server; one that names no file here is left as it is.
@@ -95,7 +95,7 @@ def _refuse_relative(value: str, variable: str, place: str) -> None:
 
 
 def database_file(url: str) -> Path | None:
-    """The file of an SQLite database, None of any other.
+    """Return the file of an SQLite database, None of any other.
 
     >>> database_file("sqlite:////data/a.db?timeout=5"), database_file("postgresql://db/x")
     (PosixPath('/data/a.db'), None)

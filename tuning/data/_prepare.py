@@ -171,7 +171,7 @@ class _Work:
 def _fold(
     work: _Work, parts: Parts, kept: TableTransform | None = None
 ) -> tuple[Fold, TableTransform, Sequence[str]]:
-    """A fold, its transform, and notes; `kept` was fitted on its training part before."""
+    """Return a fold, its transform, and notes; `kept` was fitted on its training part before."""
     y = work.target.values
     for rows in (parts.valid, parts.test):
         if len(rows):
@@ -182,7 +182,7 @@ def _fold(
 
 
 def _checked(kept: TableTransform, work: _Work) -> TableTransform:
-    """A kept transform, of whose classes and task the table still is."""
+    """Return a kept transform, once its classes and its task are the table's still."""
     if (kept.schema.task, kept.classes) != (work.target.task, work.target.classes):
         now = _described(work.target.task, work.target.classes)
         raise DataError(
@@ -197,7 +197,7 @@ def _described(task: Task, classes: Sequence[object]) -> str:
 
 
 def _fit(work: _Work, parts: Parts) -> tuple[TableTransform, Sequence[str]]:
-    """The transform of a training part, and notes on what was inferred."""
+    """Fit the transform of a training part; return it, and notes on what was inferred."""
     y = work.target.values
     scale = TargetTransform()
     if work.target.task is Task.REGRESSION:

@@ -93,7 +93,7 @@ class Fold:
 
 
 def paired(parts: Sequence[_P], kept: Sequence[Transform], kind: type[_T]) -> Sequence[tuple[_P, _T | None]]:
-    """Each fold's parts with the transform that was fitted for it before, None where none was kept.
+    """Pair each fold's parts with the transform that was fitted for it before, None where none was kept.
 
     Raises:
         DataError: there are not as many, or of another kind.

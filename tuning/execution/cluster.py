@@ -55,7 +55,7 @@ _TUNE_SETTINGS = {
 
 @contextmanager
 def ray_cluster(address: str, study: str = "") -> Iterator[DriverPlace]:
-    """Ray, for the time of a study: started here (`local`) or joined; yields where that is.
+    """Give a study Ray for its time: started here (`local`) or joined; yields where that is.
 
     A Ray that this process is connected to already, in a notebook or a test, is used as it is and left
     running. What is changed for the whole process is put back at the end.
@@ -108,7 +108,7 @@ def _check_joined(address: str) -> None:
 
 
 def _resolved(address: str) -> tuple[str, str]:
-    """IP address and port; every name of this machine is one address."""
+    """Return the IP address and the port; every name of this machine is one address."""
     host, _, port = address.rpartition(":")
     try:
         number = socket.gethostbyname(host)
@@ -141,7 +141,7 @@ def _start(address: str, study: str) -> None:
 
 
 def _explain(address: str, error: Exception) -> InputError:
-    """Why there is no Ray, in one sentence."""
+    """Say in one sentence why there is no Ray."""
     text = str(error)
     reason = next((line.strip() for line in text.splitlines() if line.strip()), type(error).__name__)
     log = re.search(r"\S+\.(?:log|err)\b", reason)

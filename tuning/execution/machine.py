@@ -54,7 +54,7 @@ def check_scratch() -> None:
 
 
 def _scratch() -> tuple[str, Path]:
-    """What names the folder below which Ray keeps its files, and the folder."""
+    """Return what names the folder below which Ray keeps its files, and the folder."""
     for name in _FOLDER_VARIABLES if sys.platform == "linux" else _FOLDER_VARIABLES[:1]:
         if name in os.environ:
             return name, Path(os.environ[name]).absolute()
@@ -73,6 +73,6 @@ def _check_length(source: str, folder: Path) -> None:
 
 
 def _way_out(source: str) -> str:
-    """What to type: Ray alone can be given another folder, and all others keep theirs."""
+    """Say what to type: Ray alone can be given another folder, and all others keep theirs."""
     instead = "a short folder on a disk with room"
     return f"name {instead}: export RAY_TMPDIR={'/tmp' if source != '/tmp' else '/var/tmp'}"

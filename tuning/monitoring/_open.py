@@ -47,7 +47,7 @@ def open_monitors(config: MonitoringConfig, study: FollowedStudy) -> Iterator[tu
 
 @contextmanager
 def _surroundings(config: MonitoringConfig) -> Iterator[None]:
-    """What monitors need of the whole process, for the block alone."""
+    """Change of the whole process what monitors need, for the block alone."""
     if config.mlflow is None:
         yield
         return

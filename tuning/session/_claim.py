@@ -41,7 +41,7 @@ def claimed(folder: StudyFolder) -> Iterator[None]:
 
 
 def unwritable(folder: StudyFolder, error: OSError) -> InputError:
-    """What to say of a storage folder that cannot be written, or is full."""
+    """Say that a storage folder cannot be written, or is full."""
     reason = error.strerror or " ".join(str(error).split())
     return InputError(
         f"storage.folder: {folder.root} cannot be written ({reason}); name another folder with --storage."
@@ -68,7 +68,7 @@ def refuse_existing(folder: StudyFolder) -> None:
 
 
 def _is_foreign(folder: StudyFolder) -> bool:
-    """Whether there is something of the user's own under the study's name."""
+    """Check for something of the user's own under the study's name."""
     if not folder.root.is_dir():
         return folder.root.exists()
     is_ours = (folder.root / LOCK_NAME).exists() or (folder.remote is not None)
@@ -76,7 +76,7 @@ def _is_foreign(folder: StudyFolder) -> bool:
 
 
 def _is_study(folder: StudyFolder) -> bool:
-    """Whether the study file is one of this project; one that is damaged counts."""
+    """Check that the study file is one of this project; one that is damaged counts."""
     file = folder.root / STUDY_FILE
     return file.is_file() and any(line.startswith("config:") for line in file.read_text("utf-8").splitlines())
 

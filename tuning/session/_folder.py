@@ -82,7 +82,7 @@ class StudyFolder:
         return str(self).removesuffix(f"/{self.name}")
 
     def command(self, verb: str, *words: str) -> str:
-        """A command on this study, as it is to be typed in a shell of this machine.
+        """Return a command on this study, as it is to be typed in a shell of this machine.
 
         >>> StudyFolder("studies", "prices").command("resume", "--models", "my own.py")
         "tuning resume prices --models 'my own.py'"
@@ -105,7 +105,7 @@ class StudyFolder:
         return self.root / "trials" / trial
 
     def trials_on_disk(self) -> list[str]:
-        """Ids of the trials that have a folder, sorted."""
+        """List the ids of the trials that have a folder, sorted."""
         if self.remote is not None:
             return sorted({name.split("/")[1].removesuffix(".tar") for name in self.remote.names("trials")})
         return sorted(path.name for path in (self.root / "trials").glob("*") if path.is_dir())
@@ -192,7 +192,7 @@ def study_names(storage: Place) -> list[str]:
 
 
 def unusable(error: StorageError) -> InputError:
-    """What to say of an object store that does not do what it is asked."""
+    """Say that an object store does not do what it is asked."""
     return InputError(
         f"storage.folder: {str(error).rstrip('.')}; check the bucket, the endpoint and the credentials "
         "(AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY), or name another --storage."

@@ -47,7 +47,7 @@ def open_place(place: Place) -> Path | Remote:
 
 
 def storage_option(place: Place) -> str:
-    """The option that names the place, as it is to be typed in a shell; empty where it is the default.
+    """Return the option that names the place, as it is to be typed in a shell; empty where it is the default.
 
     A URI is given without its credentials.
 

@@ -56,7 +56,7 @@ class DriverDeaths:
     iterations: int = -1
 
     def and_one(self, attempts: int, iterations: int) -> DriverDeaths:
-        """With the death that ended an attempt; one that brought a score begins the row anew."""
+        """Add the death that ended an attempt; one that brought a score begins the row anew."""
         count = self.count + 1 if iterations <= self.iterations else 1
         return DriverDeaths(count, attempts, iterations)
 

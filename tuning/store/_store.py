@@ -301,7 +301,7 @@ class Store:
         )
 
     def study(self) -> Mapping[str, str]:
-        """What identifies the study whose record this is; empty in a record that does not tell."""
+        """Return what identifies the study whose record this is; empty in a record that does not tell."""
         if not self.families():
             return {}
         told: dict[str, str] = self._storage.get_study_user_attrs(self._first_study()).get(_STUDY, {})

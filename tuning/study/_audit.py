@@ -73,7 +73,7 @@ def audit(header: StudyHeader, folder: StudyFolder) -> tuple[Finding, ...]:
 def _check_study(
     records: Iterable[TrialRecord], told: Mapping[str, str], families: Sequence[str], header: StudyHeader
 ) -> Iterator[Finding]:
-    """The record against the study file: whose it is, its families, and what they search."""
+    """Compare the record with the study file: whose it is, its families, and what they search."""
     place, spaces = "study.yaml", {family.name: family.space for family in header.families}
     for key, value in header.identity.items():
         if told.get(key, value) != value:
@@ -87,12 +87,12 @@ def _check_study(
 
 
 def _strange(record: TrialRecord, space: Space) -> str:
-    """Hyperparameters of a trial that its family's space does not have."""
+    """Name the hyperparameters of a trial that its family's space does not have."""
     return ", ".join(sorted(record.params.keys() - space.parameters.keys() - space.fixed.keys()))
 
 
 def _check_data(header: StudyHeader, folder: StudyFolder, copy: StudyFolder) -> Iterator[Finding]:
-    """The study's table against its fingerprint, where it is here; one in the folder has to be."""
+    """Compare the study's table with its fingerprint, where it is here; one in the folder has to be."""
     file = place = Path(header.config.data.path)
     if file.is_relative_to(folder.root):
         place = file.relative_to(folder.root)

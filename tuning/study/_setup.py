@@ -59,7 +59,7 @@ class StudyHeader:
 
     @property
     def identity(self) -> dict[str, str]:
-        """What tells this study from another of its name, in the record too."""
+        """Return what tells this study from another of its name, in the record too."""
         return {"created_at": self.created_at, "data_sha256": self.data_sha256}
 
     def check_identity(self, store: Store) -> None:
@@ -88,7 +88,7 @@ class StudyHeader:
         return count - 1 if by_time else 0
 
     def open_store(self, folder: StudyFolder, *, is_new: bool = False) -> Store:
-        """The study's record.
+        """Open the study's record.
 
         Args:
             folder: of the study.
@@ -159,7 +159,7 @@ def set_up(
 
 @contextmanager
 def _table(config: StudyConfig, frame: pd.DataFrame | None) -> Iterator[Path]:
-    """The file of the study's table; of a DataFrame one on a scratch disk, until the study has a place."""
+    """Give the file of the table; of a DataFrame one on a scratch disk, until the study has a place."""
     if frame is None:
         yield Path(config.data.path)
         return
@@ -202,7 +202,7 @@ def _write_folder(
     families: Sequence[Family],
     table: Path | None,
 ) -> StudyHeader:
-    """Everything of a new study, the study file last: with it, there is the study."""
+    """Write everything of a new study, the study file last: with it, there is the study."""
     if table is not None:
         shutil.copyfile(table, folder.data_file)
         folder.mirror.push(folder.data_file)
@@ -275,7 +275,7 @@ def _check_record_is_new(header: StudyHeader, folder: StudyFolder) -> None:
 
 
 def absolute_paths(config: StudyConfig) -> StudyConfig:
-    """The configuration with paths that still hold when the study is resumed from another folder.
+    """Return the configuration with paths that still hold when the study is resumed from another folder.
 
     Raises:
         ConfigError: a database would lie in memory.

@@ -154,7 +154,7 @@ class Study:
         return self
 
     def _table(self) -> pd.DataFrame | None:
-        """The DataFrame as a file can hold it, its index among the columns; what became of that is said."""
+        """Return the DataFrame with its index among the columns, and say what became of that."""
         if self._frame is None:
             return None
         split = self._config.split

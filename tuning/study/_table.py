@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 def with_data(header: StudyHeader, folder: StudyFolder, path: str | Path | None, place: str) -> StudyHeader:
-    """The header with its table in another place, where that is said, and the table brought here.
+    """Return the header with its table in another place, where that is said, and bring the table here.
 
     Args:
         header: the study.
@@ -61,7 +61,7 @@ def with_data(header: StudyHeader, folder: StudyFolder, path: str | Path | None,
 
 
 def read_final_fold(header: StudyHeader, folder: StudyFolder, rows: FinalRows) -> Fold:
-    """A study's rows for a final fit; `with_data` has found its table."""
+    """Read a study's rows for a final fit, once `with_data` has found its table."""
     config = header.config
     return prepare_final(
         read_frame(config.data.path, config.data.delimiter),
@@ -76,7 +76,7 @@ def read_final_fold(header: StudyHeader, folder: StudyFolder, rows: FinalRows) -
 
 
 def read_splits(folder: StudyFolder) -> pd.DataFrame:
-    """Which row is in which part, as it was dealt when the study began."""
+    """Read which row is in which part, as it was dealt when the study began."""
     folder.mirror.pull(folder.splits_file)
     return pd.read_parquet(folder.splits_file)
 
@@ -87,7 +87,7 @@ def prepare_data(
     splits: pd.DataFrame | None = None,
     kept: Sequence[Transform] = (),
 ) -> PreparedData:
-    """A study's data.
+    """Read and prepare a study's data.
 
     Args:
         config: the study.

@@ -94,7 +94,7 @@ def _changed(
 
 
 def _lifted(header: StudyHeader, changes: Mapping[str, Any], store: Store) -> StudyHeader:
-    """The header without a number of trials that is used up, where further time was given and no number.
+    """Return the header without a number of trials that is used up, where time was given instead.
 
     That time would bring nothing otherwise.
     """
@@ -132,5 +132,5 @@ def _check_record(store: Store, folder: StudyFolder) -> None:
 
 
 def _kept_transforms(folder: StudyFolder) -> Sequence[Transform]:
-    """The transforms that the trials were trained by; none where a kill came before they were kept."""
+    """Load the transforms that the trials were trained by; none where a kill came before they were kept."""
     return load_transforms(folder) if folder.mirror.exists(folder.transforms) else ()

@@ -79,7 +79,7 @@ def fit_fold(
 def _again(
     reading: SeriesReading, settings: FitSettings, train: Origins, kept: SeriesTransform
 ) -> tuple[SeriesTransform, Panel, Table]:
-    """A kept transform, its panel and the table of the training windows."""
+    """Return a kept transform, its panel and the table of the training windows."""
     panel = kept.recipe.panel(reading.history)
     windows = make_windows(panel, train, kept.scaling, kept.recipe.transform)
     target, weight = standardised_targets(windows, reading.history), loss_weights(windows, settings.metric)
@@ -89,7 +89,7 @@ def _again(
 def _fit(
     reading: SeriesReading, spans: FoldSpans, settings: FitSettings, train: Origins
 ) -> tuple[SeriesTransform, Panel, Table]:
-    """The transform of a training time, its panel and the table of the training windows."""
+    """Fit the transform of a training time; return it, its panel and the table of the training windows."""
     history, end = reading.history, spans.train.end
     scale = _window_transform(history, spans, settings)
     seen = np.unique(train.series)
