@@ -1,6 +1,6 @@
 """What is tuned: one file per family on one shared base. Knows nothing of Ray, Optuna or studies."""
 
-from tuning.models._base import Model, Params
+from tuning.models._base import TRAINING, Model, Params
 from tuning.models._group import ALONE, Distribution, WorkerGroup
 from tuning.models._registry import ModelClass, family_names, load_family, load_family_file
 from tuning.models._sequences import Sequences, SequenceSchema
@@ -10,6 +10,7 @@ from tuning.models._windows import Panel, SeriesSchema, Windows
 
 __all__ = [
     "ALONE",
+    "TRAINING",
     "Distribution",
     "Loss",
     "Model",

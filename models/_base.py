@@ -17,6 +17,9 @@ from tuning.models.errors import CheckpointError, ModelError
 
 _STATE_FILE = "model.json"
 
+TRAINING = "training"
+"""Folder in a model's checkpoint with what only going on with the training needs; it may be deleted."""
+
 # Measured at the peak, for 2e5 rows with 50 columns, of the network that trains on all rows at once.
 _ROW_COPIES = 3
 
@@ -179,15 +182,27 @@ class Model(ABC, Generic[ParamsT]):
             raise ModelError("predict_valid() needs bind(train, valid) first.")
         return self.predict(self._valid)
 
-    def save(self, folder: Path) -> None:
-        """Write the present and the best state into `folder` (created; no pickle in it)."""
+    def save(self, folder: Path, *, to_go_on: bool = True) -> None:
+        """Write the present and the best state into `folder` (created; no pickle in it).
+
+        Args:
+            folder: of the checkpoint.
+            to_go_on: with what going on with the training needs; without, it is enough to predict.
+        """
         folder.mkdir(parents=True, exist_ok=True)
         state = {"model": type(self).__name__, "units_done": self.units_done, "best_units": self.best_units}
         self._save(folder)
+        if to_go_on:
+            self._save_training(folder / TRAINING)
+        state[TRAINING] = (folder / TRAINING).is_dir()
         (folder / _STATE_FILE).write_text(json.dumps(state))
 
-    def load(self, folder: Path) -> None:
-        """Read what `save` wrote.
+    def load(self, folder: Path, *, to_go_on: bool = False) -> None:
+        """Read what `save` wrote; where its part for training is gone, call `restore_best` then.
+
+        Args:
+            folder: of the checkpoint.
+            to_go_on: refuse a checkpoint whose part for training was deleted.
 
         Raises:
             CheckpointError: the folder is incomplete, damaged or another model's.
@@ -198,13 +213,26 @@ class Model(ABC, Generic[ParamsT]):
                 raise CheckpointError(f"{folder} holds a {state['model']}, not a {type(self).__name__}.")
             self.units_done, self.best_units = int(state["units_done"]), int(state["best_units"])
             self._load(folder)
+            if (folder / TRAINING).is_dir():
+                self._load_training(folder / TRAINING)
+            elif to_go_on and state.get(TRAINING):
+                raise CheckpointError(f"{folder} has only what predicts, so training cannot go on from it.")
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise CheckpointError(f"{folder} is not a readable checkpoint: {error}.") from error
 
     @abstractmethod
     def _save(self, folder: Path) -> None:
-        """Write the model's own files."""
+        """Write the model's own files: at least what predicts, in the best state."""
+
+    def _save_training(self, folder: Path) -> None:
+        """Write what only going on needs into `folder`, which is there if the model makes it.
+
+        A model that is small writes everything in `_save`.
+        """
 
     @abstractmethod
     def _load(self, folder: Path) -> None:
         """Read the model's own files; `units_done` and `best_units` are set already."""
+
+    def _load_training(self, folder: Path) -> None:
+        """Read what `_save_training` wrote, after `_load`."""

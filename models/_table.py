@@ -82,7 +82,7 @@ class Table:
     """n rows. The arrays may be read-only views of shared memory: models never write to them.
 
     Attributes:
-        numeric: (n, p) float32, NaN where missing. For trees.
+        numeric: (n, p) float32, NaN where missing; centred where float32 would merge values. For trees.
         categorical: (n, c) int32 codes in [0, cardinality), -1 where missing or unseen in training.
         embedding: (n, e) float32, nothing missing, not scaled: given embeddings, and text as
             TF-IDF + SVD.

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -23,10 +23,13 @@ from tuning.models._torch_checkpoint import (
     LossWatch,
     TrainingState,
     cloned,
+    is_undivided,
     load_optimizer,
     optimizer_tensors,
     read_state,
+    read_weights,
     write_state,
+    write_weights,
 )
 from tuning.models._torch_group import gather_shares, group_sum, noise_seed, replicate
 from tuning.models._torch_memory import limit_gpu_memory
@@ -323,10 +326,13 @@ class TorchModel(Model[TorchParamsT]):
     # Checkpoints.
 
     def _save(self, folder: Path) -> None:
+        write_weights(self._best or self.network.state_dict(), folder)
+
+    def _save_training(self, folder: Path) -> None:
+        folder.mkdir()
         write_state(
             TrainingState(
-                network=self.network.state_dict(),
-                best=self._best,
+                network={} if self._is_best() else self.network.state_dict(),
                 optimizer=optimizer_tensors(self.optimizer),
                 rng=self._rng.state(),
                 learning_rates=[float(group["lr"]) for group in self.optimizer.param_groups],
@@ -337,20 +343,41 @@ class TorchModel(Model[TorchParamsT]):
             folder,
         )
 
+    def _is_best(self) -> bool:
+        """Return whether the present state is the one that `_save` writes."""
+        present = self.network.state_dict()
+        return all(torch.equal(tensor, present[name]) for name, tensor in self._best.items())
+
     def _load(self, folder: Path) -> None:
+        weights = read_weights(folder)
+        with _refused_shape(folder):
+            self.network.load_state_dict(weights)
+        marked = weights if self.best_units else {}
+        self._best = {name: tensor.to(self._device) for name, tensor in marked.items()}
+        if is_undivided(folder):
+            self._load_training(folder)
+
+    def _load_training(self, folder: Path) -> None:
         state = read_state(folder)
-        try:
-            self.network.load_state_dict(state.network)
+        with _refused_shape(folder):
+            if state.network:
+                self.network.load_state_dict(state.network)
             load_optimizer(self.optimizer, state.optimizer, state.learning_rates)
-        except (RuntimeError, ValueError, KeyError) as error:
-            raise CheckpointError(f"{folder} holds a network of another shape: {error}.") from error
-        self._best = {name: tensor.to(self._device) for name, tensor in state.best.items()}
         self._rng.load_state(state.rng)
         self._watch = state.watch
         if self._scheduler is not None:
             self._scheduler.load_state_dict(state.scheduler)
         if state.scaler and self._scaler.is_enabled():
             self._scaler.load_state_dict(state.scaler)
+
+
+@contextmanager
+def _refused_shape(folder: Path) -> Iterator[None]:
+    """Turn what torch raises for another network's tensors into a `CheckpointError`."""
+    try:
+        yield
+    except (RuntimeError, ValueError, KeyError) as error:
+        raise CheckpointError(f"{folder} holds a network of another shape: {error}.") from error
 
 
 def _multiplies_in_bfloat16() -> bool:

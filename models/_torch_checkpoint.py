@@ -1,4 +1,4 @@
-"""A training run on disk: every tensor in one safetensors file, every scalar in one JSON file."""
+"""A network on disk: its weights, and apart from them the training run, as safetensors and JSON."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from torch.optim import Optimizer
 
 from tuning.models.errors import CheckpointError
 
+_WEIGHTS_FILE = "weights.safetensors"
 _TENSORS_FILE = "tensors.safetensors"
 _SCALARS_FILE = "training.json"
 
@@ -63,11 +64,10 @@ class LossWatch:
 
 @dataclass(frozen=True)
 class TrainingState:
-    """All that a training run needs to go on as if it had never stopped.
+    """All that a training run needs, beside the weights, to go on as if it had never stopped.
 
     Attributes:
-        network: weights and buffers.
-        best: weights and buffers of the marked best epoch; empty when none was marked.
+        network: weights and buffers of the present state; empty where they are those of the best.
         optimizer: `{parameter number}.{name}` -> tensor.
         rng: random streams by kind of device.
         learning_rates: one per parameter group.
@@ -77,7 +77,6 @@ class TrainingState:
     """
 
     network: dict[str, Tensor]
-    best: dict[str, Tensor]
     optimizer: dict[str, Tensor]
     rng: dict[str, Tensor]
     learning_rates: list[float]
@@ -86,13 +85,38 @@ class TrainingState:
     watch: LossWatch = field(default_factory=LossWatch)
 
 
-_TENSOR_PARTS = ("network", "best", "optimizer", "rng")
+_TENSOR_PARTS = ("network", "optimizer", "rng")
+
+
+def write_weights(weights: Mapping[str, Tensor], folder: Path) -> None:
+    """Write weights and buffers into an existing folder."""
+    save_file({name: _on_cpu(tensor) for name, tensor in weights.items()}, folder / _WEIGHTS_FILE)
+
+
+def read_weights(folder: Path) -> dict[str, Tensor]:
+    """Read what `write_weights` wrote, or the best weights of an undivided checkpoint; they come on the CPU.
+
+    Raises:
+        CheckpointError: the file is missing or damaged.
+    """
+    try:
+        if not is_undivided(folder):
+            return dict(load_file(folder / _WEIGHTS_FILE))
+        tensors = load_file(folder / _TENSORS_FILE)
+    except (OSError, SafetensorError, ValueError) as error:
+        raise CheckpointError(f"{folder} is not a readable network checkpoint: {error}.") from error
+    return _part(tensors, "best") or _part(tensors, "network")
+
+
+def is_undivided(folder: Path) -> bool:
+    """Return whether weights and training run lie in one file, as earlier versions wrote them."""
+    return (folder / _TENSORS_FILE).exists()
 
 
 def write_state(state: TrainingState, folder: Path) -> None:
     """Write `state` into an existing folder."""
     tensors = {
-        f"{part}.{name}": tensor.detach().cpu().contiguous()
+        f"{part}.{name}": _on_cpu(tensor)
         for part in _TENSOR_PARTS
         for name, tensor in getattr(state, part).items()
     }
@@ -117,7 +141,6 @@ def read_state(folder: Path) -> TrainingState:
         scalars = json.loads((folder / _SCALARS_FILE).read_text())
         return TrainingState(
             network=_part(tensors, "network"),
-            best=_part(tensors, "best"),
             optimizer=_part(tensors, "optimizer"),
             rng=_part(tensors, "rng"),
             learning_rates=scalars["learning_rates"],
@@ -127,6 +150,10 @@ def read_state(folder: Path) -> TrainingState:
         )
     except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
         raise CheckpointError(f"{folder} is not a readable network checkpoint: {error}.") from error
+
+
+def _on_cpu(tensor: Tensor) -> Tensor:
+    return tensor.detach().cpu().contiguous()
 
 
 def _part(tensors: Mapping[str, Tensor], part: str) -> dict[str, Tensor]:

@@ -145,8 +145,10 @@ class Rows:
 
         A last batch of fewer than `fewest` rows is merged into the one before it: batch normalisation has no
         variance to go by in one row, and every process of a group needs a row. A batch that holds every
-        row keeps their order and copies nothing.
+        row keeps their order and copies nothing. A single row is taken twice.
         """
+        if len(self) == 1:
+            return [torch.zeros(2, dtype=torch.int64)]
         if size >= len(self):
             return [slice(None)]
         chunks = _without_small_end(torch.split(self._shuffled(size), size), min(size, fewest))

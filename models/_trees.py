@@ -126,10 +126,14 @@ class TreeEnsemble(Model[ParamsT]):
     def _save(self, folder: Path) -> None:
         counts = {"trees_done": self._trees_done, "best_trees": self._best_trees}
         (folder / _ENSEMBLE_FILE).write_text(json.dumps(counts))
-        if self._valid_scores is not None:
-            np.save(folder / _VALID_FILE, self._valid_scores, allow_pickle=False)
         if self._trees_done:
             self._write_trees(folder)
+
+    def _save_training(self, folder: Path) -> None:
+        folder.mkdir()
+        if self._valid_scores is not None:
+            np.save(folder / _VALID_FILE, self._valid_scores, allow_pickle=False)
+        self._write_training(folder)
 
     def _load(self, folder: Path) -> None:
         unreadable: tuple[type[Exception], ...] = (
@@ -144,12 +148,20 @@ class TreeEnsemble(Model[ParamsT]):
             counts = json.loads((folder / _ENSEMBLE_FILE).read_text())
             self._trees_done, self._best_trees = int(counts["trees_done"]), int(counts["best_trees"])
             self._valid_features = None
+            # Beside the trees in checkpoints of earlier versions.
             self._valid_scores = self._read_valid_scores(folder / _VALID_FILE)
             if self._trees_done:
                 self._read_trees(folder)
             else:
                 self._truncate(0)
         except unreadable as error:
+            raise CheckpointError(f"{folder} is not a readable checkpoint: {error}.") from error
+
+    def _load_training(self, folder: Path) -> None:
+        try:
+            self._valid_scores = self._read_valid_scores(folder / _VALID_FILE)
+            self._read_training(folder)
+        except (OSError, ValueError, EOFError) as error:
             raise CheckpointError(f"{folder} is not a readable checkpoint: {error}.") from error
 
     def _read_valid_scores(self, path: Path) -> FloatArray | None:
@@ -185,6 +197,12 @@ class TreeEnsemble(Model[ParamsT]):
     @abstractmethod
     def _read_trees(self, folder: Path) -> None:
         """Read what `_write_trees` wrote."""
+
+    def _write_training(self, folder: Path) -> None:
+        """Write what the library needs beside the trees to go on."""
+
+    def _read_training(self, folder: Path) -> None:
+        """Read what `_write_training` wrote, after the trees."""
 
 
 def feature_matrix(table: Table) -> npt.NDArray[np.float32]:

@@ -13,6 +13,7 @@ import pandas as pd
 from pydantic import Field, model_validator
 
 from tuning.models._boosting import BoostingParams, GradientBoosting
+from tuning.models._checksums import verify_checksums, write_checksums
 from tuning.models._table import FloatArray, Loss, Table, Task
 from tuning.models._trees import training_target
 
@@ -23,6 +24,8 @@ _BORDER_COUNT = 254
 _IMPOSSIBLE = -1e30
 _GPU_RAM_PART = 0.95  # CatBoost's own default, of a whole GPU
 _FEW_ITERATIONS = 200  # below, CatBoost chooses cheaper defaults
+_FEW_ROWS = 40  # below, a sample of half of them can come out empty, which CatBoost refuses
+_NOTHING_TO_SAMPLE = "Too few sampling units"
 _OBJECTIVES = {Loss.SQUARED: "RMSE", Loss.ABSOLUTE: "MAE"}
 
 
@@ -55,7 +58,7 @@ class CatBoost(GradientBoosting[CatBoostParams]):
 
     Every unit goes on from the snapshot that the unit before left, which carries the random state,
     so going on from a checkpoint is nothing special. A unit has a fixed cost of two to three rounds,
-    hence fewer, larger units than the other boosters have.
+    hence fewer, larger units than the other boosters have. Below 40 training rows every tree sees them all.
     """
 
     Params = CatBoostParams
@@ -83,27 +86,33 @@ class CatBoost(GradientBoosting[CatBoostParams]):
         self._pool = None
 
     def _grow(self, train: Table, trees: int) -> int:
-        booster = catboost.CatBoost({**self._training_params(), "iterations": trees})
-        booster.fit(
-            self._pool_of(train),
-            save_snapshot=True,
-            snapshot_file=str(self._snapshot),
-            snapshot_interval=_NEVER_S,  # written when a fit ends
-        )
+        booster = catboost.CatBoost({**self._training_params(train), "iterations": trees})
+        try:
+            booster.fit(
+                self._pool_of(train),
+                save_snapshot=True,
+                snapshot_file=str(self._snapshot),
+                snapshot_interval=_NEVER_S,  # written when a fit ends
+            )
+        except catboost.CatBoostError as error:
+            if self._booster is None or _NOTHING_TO_SAMPLE not in str(error):
+                raise
+            return self._trees_done  # every training row is right: no gradient is left to sample by
         self._booster = booster
         return int(booster.tree_count_)
 
-    def _training_params(self) -> dict[str, Any]:
+    def _training_params(self, train: Table) -> dict[str, Any]:
         p = self.params
         return {
             **self._objective(),
-            **self._sampling(),
+            **self._sampling(train),
             **self._gpu_memory(),
             "learning_rate": p.learning_rate,
             "depth": p.depth,
             "l2_leaf_reg": p.l2_leaf_reg,
             "random_strength": p.random_strength,
             "boosting_type": "Plain",
+            "allow_const_label": True,  # of few rows, the training part can hold one value
             # CatBoost's own choice, which it would else take from the rounds so far, not from all.
             "max_ctr_complexity": 1 if p.iterations < _FEW_ITERATIONS else 4,
             "random_seed": self.seed,
@@ -133,14 +142,18 @@ class CatBoost(GradientBoosting[CatBoostParams]):
             return {"loss_function": "Logloss", "leaf_estimation_iterations": newton_steps}
         return {"loss_function": _OBJECTIVES[self.schema.loss]}
 
-    def _sampling(self) -> dict[str, Any]:
+    def _sampling(self, train: Table) -> dict[str, Any]:
+        """How rows and columns are sampled; no rows where there are few, or all have one target."""
         p = self.params
-        sampling = {
+        target = train.known_target
+        sampling: dict[str, Any] = {
             "bootstrap_type": p.bootstrap_type,
             "bagging_temperature": p.bagging_temperature,
             "subsample": p.subsample,
-            "rsm": p.rsm if self._task_type == "CPU" else None,
         }
+        if len(train) < _FEW_ROWS or bool((target == target[0]).all()):
+            sampling = {"bootstrap_type": "No"}
+        sampling["rsm"] = p.rsm if self._task_type == "CPU" else None
         return {name: value for name, value in sampling.items() if value is not None}
 
     def _pool_of(self, train: Table) -> catboost.Pool:
@@ -164,6 +177,8 @@ class CatBoost(GradientBoosting[CatBoostParams]):
         self, known: FloatArray | None, features: catboost.Pool, first: int, last: int
     ) -> FloatArray:
         assert self._booster is not None
+        if last == first and known is not None:  # nothing was left to learn
+            return known
         raw = self._booster.predict(
             features,
             prediction_type="RawFormulaVal",
@@ -186,13 +201,24 @@ class CatBoost(GradientBoosting[CatBoostParams]):
     def _write_booster(self, folder: Path) -> list[str]:
         assert self._booster is not None
         self._booster.save_model(str(folder / _MODEL_FILE), format="cbm")
-        if not self._snapshot.is_file():
-            return [_MODEL_FILE]
-        shutil.copyfile(self._snapshot, folder / _SNAPSHOT_FILE)
-        return [_MODEL_FILE, _SNAPSHOT_FILE]
+        return [_MODEL_FILE]
+
+    def _write_training(self, folder: Path) -> None:
+        if self._snapshot.is_file():
+            shutil.copyfile(self._snapshot, folder / _SNAPSHOT_FILE)
+            write_checksums(folder, [_SNAPSHOT_FILE])
 
     def _read_booster(self, folder: Path) -> None:
         self._booster = catboost.CatBoost().load_model(str(folder / _MODEL_FILE), format="cbm")
         self._snapshot.unlink(missing_ok=True)
+        # Beside the trees in checkpoints of earlier versions.
+        self._take_snapshot(folder / _SNAPSHOT_FILE)
+
+    def _read_training(self, folder: Path) -> None:
         if (folder / _SNAPSHOT_FILE).is_file():
-            shutil.copyfile(folder / _SNAPSHOT_FILE, self._snapshot)
+            verify_checksums(folder)
+            self._take_snapshot(folder / _SNAPSHOT_FILE)
+
+    def _take_snapshot(self, file: Path) -> None:
+        if file.is_file():
+            shutil.copyfile(file, self._snapshot)

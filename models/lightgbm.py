@@ -14,12 +14,19 @@ from pydantic import Field
 
 from tuning.models._boosting import BoostingParams, GradientBoosting
 from tuning.models._group import Distribution, WorkerGroup
+from tuning.models._row_bounds import bounded_rows
 from tuning.models._table import FloatArray, Loss, Table, Task
 from tuning.models._trees import feature_matrix, training_target
 
 _MODEL_FILE = "lightgbm.txt"
 _CONNECT_MINUTES = 5
 _OBJECTIVES = {Loss.SQUARED: "regression", Loss.ABSOLUTE: "regression_l1"}
+
+# LightGBM's own defaults, which are made for tables of thousands of rows.
+_ROWS_PER_BIN = 3
+_ROWS_PER_CATEGORY_GROUP = 100
+_ROWS_PER_CATEGORY = 10
+_CATEGORIES_PER_LEAF = 4
 
 
 class LightGBMParams(BoostingParams):
@@ -37,6 +44,10 @@ class LightGBMParams(BoostingParams):
 
 class LightGBM(GradientBoosting[LightGBMParams]):
     """LightGBM with native categories; rows and columns are sampled anew each round.
+
+    The smallest leaf, which is searched, also says how many rows a category and a group of categories must
+    have to be split off: by LightGBM's own 10 and 100, most categories of most tables would mean nothing.
+    It is at most a tenth of the training rows.
 
     The generators of the row and column samples are not part of LightGBM's model file, so they are
     seeded at the start of every unit, from the unit's number.
@@ -70,7 +81,7 @@ class LightGBM(GradientBoosting[LightGBMParams]):
         rounds = trees - self.units_done * self.trees_per_unit
         booster = self._booster
         if booster is None:
-            booster = lightgbm.Booster(self._training_params(), self._dataset_of(train))
+            booster = lightgbm.Booster(self._training_params(len(train)), self._dataset_of(train))
         elif self._can_update:
             self._reseed(booster)
         else:
@@ -84,7 +95,7 @@ class LightGBM(GradientBoosting[LightGBMParams]):
     def _continue(self, booster: lightgbm.Booster, train: Table) -> lightgbm.Booster:
         """One round on top of a booster that came from a file."""
         return lightgbm.train(
-            self._training_params(),
+            self._training_params(len(train)),
             self._dataset_of(train),
             num_boost_round=1,
             init_model=booster,
@@ -104,16 +115,17 @@ class LightGBM(GradientBoosting[LightGBMParams]):
         rows, columns = self._seeds(self.units_done, 2)
         return {"bagging_seed": rows, "feature_fraction_seed": columns}
 
-    def _training_params(self) -> dict[str, Any]:
+    def _training_params(self, rows: int) -> dict[str, Any]:
+        """The library's own parameters for training on so many rows, over all processes of a group."""
         p = self.params
         return {
             **self._objective(),
             **self._sampling_seeds(),
             **self._parallel_params(),
+            **self._smallest_leaf(rows),
             "learning_rate": p.learning_rate,
             "max_depth": p.max_depth,
             "num_leaves": p.num_leaves,
-            "min_data_in_leaf": p.min_child_samples,
             "lambda_l1": p.reg_alpha,
             "lambda_l2": p.reg_lambda,
             "bagging_fraction": p.subsample,
@@ -125,6 +137,17 @@ class LightGBM(GradientBoosting[LightGBMParams]):
             # Left to itself, LightGBM times both layouts and takes the faster: not reproducible.
             "force_col_wise": True,
             "verbosity": -1,
+        }
+
+    def _smallest_leaf(self, rows: int) -> dict[str, Any]:
+        leaf = bounded_rows(self.params.min_child_samples, rows)
+        return {
+            "min_data_in_leaf": leaf,
+            "min_data_in_bin": max(1, min(_ROWS_PER_BIN, leaf)),
+            "min_data_per_group": max(1, min(_ROWS_PER_CATEGORY_GROUP, leaf)),
+            "cat_smooth": min(_ROWS_PER_CATEGORY, leaf / _CATEGORIES_PER_LEAF),
+            # The filter goes by a sample of a process's own rows, and leaving nothing is an error.
+            "feature_pre_filter": False,
         }
 
     def _parallel_params(self) -> dict[str, Any]:
@@ -148,7 +171,7 @@ class LightGBM(GradientBoosting[LightGBMParams]):
                 training_target(train, self)[rows],
                 weight=None if train.weight is None else train.weight[rows],
                 categorical_feature=list(range(first, first + len(self.schema.categorical))),
-                params=self._training_params(),
+                params=self._training_params(len(train)),
                 free_raw_data=False,  # going on from a file predicts these rows once
             )
         return self._dataset

@@ -17,6 +17,7 @@ from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from tuning.models._base import Params
+from tuning.models._row_bounds import bounded_rows
 from tuning.models._table import FloatArray, Table
 from tuning.models._trees import TreeEnsemble, feature_matrix, training_target
 
@@ -81,9 +82,15 @@ class RandomForest(TreeEnsemble[RandomForestParams]):
     def _grow(self, train: Table, trees: int) -> int:
         if self._train_features is None:
             self._train_features = feature_matrix(train)
-        self._forest.set_params(n_estimators=trees)
+        self._forest.set_params(n_estimators=trees, **self._smallest_leaf(len(train)))
         self._forest.fit(self._train_features, training_target(train, self), sample_weight=train.weight)
         return len(self._forest.estimators_)
+
+    def _smallest_leaf(self, rows: int) -> dict[str, int]:
+        """The rows that a leaf, and a node to split, must have: few rows leave no split otherwise."""
+        leaf = bounded_rows(self.params.min_samples_leaf, rows)
+        split = bounded_rows(self.params.min_samples_split, 2 * rows, least=2)
+        return {"min_samples_leaf": leaf, "min_samples_split": split}
 
     def _truncate(self, trees: int) -> None:
         kept = self._forest.estimators_[:trees] if trees else []

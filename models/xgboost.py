@@ -12,6 +12,7 @@ from xgboost.core import XGBoostError
 
 from tuning.models._boosting import BoostingParams, GradientBoosting
 from tuning.models._group import Distribution
+from tuning.models._row_bounds import bounded_weight
 from tuning.models._table import FloatArray, Loss, Table, Task
 from tuning.models._trees import feature_matrix, training_target
 
@@ -38,6 +39,8 @@ class XGBoost(GradientBoosting[XGBoostParams]):
     The row sample's generator is seeded by the round (`seed_per_iteration`); the column sample's
     lives in the tree updater, which is therefore made anew for every unit. So each unit follows from
     the model and the unit's number alone, and going on from a file is exact.
+
+    The smallest leaf is at most a tenth of the training rows, as XGBoost weighs them.
 
     In a group, each process holds its share of the training rows, and the histograms of each split are
     summed over all; the quantiles that the bins are cut at are those of all rows, nearly.
@@ -81,7 +84,7 @@ class XGBoost(GradientBoosting[XGBoostParams]):
             **self._objective(),
             "eta": p.learning_rate,
             "max_depth": p.max_depth,
-            "min_child_weight": p.min_child_weight,
+            "min_child_weight": self._smallest_leaf(),
             "gamma": p.gamma,
             "alpha": p.reg_alpha,
             "lambda": p.reg_lambda,
@@ -94,6 +97,24 @@ class XGBoost(GradientBoosting[XGBoostParams]):
             "nthread": self.threads,
             "verbosity": 0,
         }
+
+    def _smallest_leaf(self) -> float:
+        """The hessian that a leaf must have, bounded by that of all training rows before the first tree."""
+        if self._train is None:  # only to predict
+            return self.params.min_child_weight
+        weight = self._train.weight
+        total = len(self._train) if weight is None else float(np.sum(weight))
+        return bounded_weight(self.params.min_child_weight, total * self._hessian_of_row(self._train))
+
+    def _hessian_of_row(self, train: Table) -> float:
+        """Mean second derivative of a row's loss at the constant prediction: 1 for numbers."""
+        if not self.schema.task.is_classification:
+            return 1.0
+        if self.schema.task is Task.BINARY:
+            share = float(np.average(train.known_target == 1, weights=train.weight))
+            return share * (1 - share)
+        share = 1 / self.schema.n_classes  # before the first tree all classes are alike
+        return 2 * share * (1 - share)
 
     def _objective(self) -> dict[str, Any]:
         if self.schema.task is Task.MULTICLASS:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from pydantic import ValidationError
 
 from tuning.config import (
@@ -80,7 +81,7 @@ def test_a_configuration_cannot_be_changed() -> None:
         ({"data": {**BASE["data"], "roles": {"a": "numerci"}}}, "data.roles.a", ["'numeric'", "'numerci'"]),
         ({"data": {**BASE["data"], "roles": {7: "drop"}}}, "data.roles.7", ["valid string", "not 7"]),
         ({"split": {"valid": 0.6, "test": 0.6}}, "split", ["leave rows to train on", "1.2"]),
-        ({"split": {"method": "time"}}, "split", ["method time needs", "column"]),
+        ({"split": {"method": "time"}}, "split", ["split.method=time needs", "column"]),
         ({"models": []}, "models", ["at least 1"]),
         ({"models": 5}, "models", ["not 5"]),
         ({"spaces": {"lightgbm": 5}}, "spaces.lightgbm", ["not 5"]),
@@ -127,7 +128,8 @@ def test_every_configuration_error_is_wrong_input() -> None:
     "key", ["metric", "search.sampler", "search.trials", "data.target", "resources.max_retries", "name"]
 )
 def test_a_bare_yaml_boolean_is_refused_where_no_boolean_belongs(key: str, word: str) -> None:
-    raw = apply_settings(BASE, [f"{key}={word}"])
+    raw = apply_settings(BASE, [])
+    set_entry(raw, key, yaml.safe_load(word))  # as a study file has it
     with pytest.raises(ConfigError, match="quote it") as caught:
         validate_config(raw, "study.yaml")
     assert f"study.yaml.{key}: " in str(caught.value)
@@ -146,6 +148,42 @@ def test_a_quoted_on_and_a_boolean_key_are_taken() -> None:
     study = validate_config(raw, "study.yaml")
     assert study.data.target == "on"
     assert study.data.drop_missing_target is True
+
+
+@pytest.mark.parametrize(
+    ("setting", "key", "value"),
+    [
+        ("data.target=on", ("target",), "on"),  # a shell has taken the quotes away
+        ("data.target=2024", ("target",), "2024"),
+        ("data.target=price: net #1", ("target",), "price: net #1"),
+        ('data.target="on"', ("target",), "on"),
+        ("data.time=2024-01", ("time",), ("2024-01",)),
+        ("data.series=no", ("series",), ("no",)),
+        ("data.series=a,b", ("series",), ("a", "b")),
+        ("data.series=['a,b', 7]", ("series",), ("a,b", "7")),
+        ("data.roles.a.b=drop", ("roles", "a.b"), "drop"),
+        ("data.roles.a = b=drop", ("roles", "a = b"), "drop"),
+        ("data.roles.on=numeric", ("roles", "on"), "numeric"),
+        ("data.delimiter=|", ("delimiter",), "|"),
+        ("data.delimiter=\\t", ("delimiter",), "\t"),
+        ("data.decimal_comma=yes", ("decimal_comma",), True),
+        ("data.day_first=false", ("day_first",), False),
+        ("data.delimiter=null", ("delimiter",), None),
+    ],
+)
+def test_a_setting_is_taken_as_it_is_typed(setting: str, key: tuple[str, ...], value: object) -> None:
+    raw = apply_settings({**BASE, "data": {**BASE["data"], "horizon": 4, "time": "t"}}, [setting])
+    found: Any = validate_config(raw, "study.yaml").data.model_dump()
+    for part in key:
+        found = found[part]
+    assert found == value
+
+
+@pytest.mark.parametrize("delimiter", [";;", "tabs", ""])
+def test_a_delimiter_is_one_character(delimiter: str) -> None:
+    raw = apply_settings(BASE, [f"data.delimiter='{delimiter}'"])
+    with pytest.raises(ConfigError, match="one character"):
+        validate_config(raw, "study.yaml")
 
 
 def test_a_boolean_may_fix_a_hyperparameter() -> None:

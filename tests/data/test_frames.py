@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from tuning.data import Wanted, as_frame, keepable, read_frame, unused_columns
+from tuning.data import Wanted, as_frame, keepable, read_frame, table_to_keep, unused_columns
 from tuning.errors import DataError
 
 TABLE = Wanted(features=("x", "kind"))
@@ -130,6 +130,21 @@ def test_a_path_is_read(kind: type, tmp_path: Path) -> None:
         as_frame(kind(tmp_path / "rows.txt"), TABLE)
 
 
+@pytest.mark.parametrize(
+    "given",
+    [ROWS.to_records(index=False), list(ROWS.itertuples(index=False)), [ROWS.iloc[k] for k in range(3)]],
+)
+def test_rows_with_names_of_other_kinds(given: object) -> None:
+    assert as_frame(given, TABLE).reset_index(drop=True)["kind"].tolist() == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("text", ["", "x,kind\n1.5,a", '{"x": 1.5}', "[1, 2]"])
+def test_rows_in_a_text_are_refused_with_the_way_out(text: str) -> None:
+    with pytest.raises(DataError, match=r"is the path of a file, not .* json\.loads") as refused:
+        as_frame(text, TABLE)
+    assert "\n" not in str(refused.value)
+
+
 @pytest.mark.parametrize("given", [ROWS.to_numpy(), [[1, "a"]], [1.0, 2.0]])
 def test_values_without_names_are_refused_with_the_names(given: object) -> None:
     with pytest.raises(DataError, match=r"no column names: .* columns=\['x', 'kind'\]\)"):
@@ -231,6 +246,29 @@ def test_numbers_of_rows_are_no_column(index: pd.Index) -> None:
     kept, notes = keepable(pd.DataFrame({"x": [1, 2, 3]}, index=index), ("day",))
     assert list(kept.columns) == ["x"]
     assert not notes
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        ROWS,
+        ROWS.to_dict("list"),
+        ROWS.to_dict("records"),
+        ROWS.to_records(index=False),
+        pa.Table.from_pandas(ROWS),
+    ],
+)
+def test_tables_to_train_on(given: object) -> None:
+    table = table_to_keep(given)
+    assert table is not None
+    assert table["x"].tolist() == [1.5, 2.5, 3.5]
+    assert table_to_keep("rows.csv") is None
+
+
+@pytest.mark.parametrize("given", [ROWS.to_numpy(), 3, ROWS["x"], {"x": 1}, []])
+def test_what_is_no_table_to_train_on(given: object) -> None:
+    with pytest.raises(DataError, match=r"Study\.data: a table to train on is"):
+        table_to_keep(given)
 
 
 def test_columns_that_a_model_does_not_use() -> None:

@@ -207,7 +207,7 @@ def test_recorded_splits_of_another_file_are_refused() -> None:
 @pytest.mark.parametrize(
     ("changes", "arguments", "message"),
     [
-        ({}, {"method": "group"}, "needs split.column, or a column with the role group"),
+        ({}, {"method": "group"}, "needs --set split.column=NAME, or a column with the role group"),
         ({}, {"method": "random", "roles": {"who": "group"}}, "ignores groups"),
         ({}, {"method": "stratified"}, "needs a classification target"),
         ({}, {"method": "group", "column": "whom"}, "no column 'whom': did you mean 'who'"),
@@ -239,7 +239,7 @@ def test_rare_class(folds: int) -> None:
     frame = table()
     frame["c"] = frame["c"].astype(object)
     frame.loc[0, "c"] = "once"
-    with pytest.raises(DataError, match="Class 'once' has 1 rows, but a stratified split in"):
+    with pytest.raises(DataError, match="Class 'once' has 1 row, but a stratified split in"):
         deal(frame, target="c", folds=folds)
 
 

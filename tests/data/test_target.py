@@ -144,7 +144,7 @@ def test_recorded_splits_with_missing_targets() -> None:
         ([f"name {k}" for k in range(N)], {}, "too many for classification"),
         (np.arange(N) % 2, {"task": "regression", "metric": "mape"}, "use smape or mae"),
         (np.arange(N) - 5.0, {"metric": "rmsle"}, "use rmse, mae"),
-        (np.arange(N) - 5.0, {"target": {"transform": "log1p"}}, "the lowest is -5: use none"),
+        (np.arange(N) - 5.0, {"target": {"transform": "log1p"}}, "--set target.transform=none"),
         (np.arange(N) % 2, {"target": {"transform": "log1p"}}, "are for regression, the task is binary"),
         (np.arange(N) % 2, {"target": {"clip_min": 0.0}}, "are for regression, the task is binary"),
         (np.arange(N) * 1e300, {}, "has values beyond 1e\\+30: rescale it"),

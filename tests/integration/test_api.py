@@ -36,7 +36,8 @@ def test_a_study_in_a_notebook(tmp_path: Path, cluster: str) -> None:
     rows = _rows()
     study = Study(
         "colours", data=rows, target="label", models=["lightgbm", "linear_gd"], trials=2, storage=tmp_path,
-        quiet=True, address=cluster, split={"folds": 3}, spaces={"lightgbm": {"n_estimators": 40}},
+        quiet=True, address=cluster, split={"folds": 3},
+        spaces={"lightgbm": {"n_estimators": 40}, "linear_gd": {"epochs": 10}},
     )  # fmt: skip
     board = study.run().leaderboard()
     assert isinstance(board, pd.DataFrame)

@@ -39,7 +39,7 @@ def _run(tmp_path: Path, *options: str) -> list[str | Path]:
         ((*SERIES, "--known", "price", "--drop", "price,"), "--drop: 'price' is named by --known as well"),
         ((*SERIES, "--set", "data.roles.price=numeric"), "use known, past, static or drop"),
         ((*SERIES, "--set", "split.test=1000"), "leave none of the 60 time steps to train on"),
-        ((*SERIES, "--set", "split.valid=0"), "split: valid must be above 0"),
+        ((*SERIES, "--set", "split.valid=0"), "split: split.valid must be above 0"),
         ((*SERIES, "--set", "split.folds=40"), "lower the horizon, or split.folds"),
         ((*SERIES, "--set", "data.frequency=h"), "the times fit --set data.frequency=D"),
         ((*SERIES, "--metric", "accuracy"), "choose from mape, smape, wape, mae, rmse, mase"),

@@ -19,7 +19,7 @@ import yaml
 from cases import Config, Problem, arrays_of, default_config, sampled_configs
 from series_cases import rows_of_windows, with_another_future
 
-from tuning.models import Model, ModelClass, Params, Table
+from tuning.models import TRAINING, Model, ModelClass, Params, Table
 from tuning.models.errors import CheckpointError, ModelError
 
 BUDGET_FIELDS = ("n_estimators", "iterations", "epochs")
@@ -170,6 +170,22 @@ def check_loads_without_rows(case: Case, folder: Path) -> None:
     model = train(case.model(), 3)
     loaded = through_checkpoint(model, case, folder / "checkpoint", bind=False)
     np.testing.assert_array_equal(loaded.predict(case.problem.valid), model.predict(case.problem.valid))
+
+
+def check_what_training_needs_may_be_deleted(case: Case, folder: Path) -> None:
+    model = train(case.model(), 2)
+    model.mark_best()
+    expected = model.predict(case.problem.valid)
+    train(model, 2).save(folder / "checkpoint")
+    shutil.rmtree(folder / "checkpoint" / TRAINING, ignore_errors=True)
+    model.restore_best()
+    model.save(folder / "ended", to_go_on=False)
+    assert not (folder / "ended" / TRAINING).exists()
+    for name in ("checkpoint", "ended"):
+        loaded = case.unbound(model.seed)
+        loaded.load(folder / name)
+        loaded.restore_best()
+        np.testing.assert_allclose(loaded.predict(case.problem.valid), expected, rtol=1e-6)
 
 
 def check_saving_changes_nothing(case: Case, folder: Path) -> None:

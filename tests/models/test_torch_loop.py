@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from tuning.models import Loss, Schema, Table, TargetTransform, Task
@@ -154,26 +156,90 @@ def test_checkpoint_holds_no_pickle(tmp_path: Path) -> None:
     model = bound_model()
     train(model, 1)
     model.save(tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == [
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert sorted(path.relative_to(tmp_path).as_posix() for path in files) == [
         "model.json",
-        "tensors.safetensors",
-        "training.json",
+        "training/tensors.safetensors",
+        "training/training.json",
+        "weights.safetensors",
     ]
 
 
+def test_a_checkpoint_of_an_earlier_version_goes_on_exactly(tmp_path: Path) -> None:
+    """One file held the weights, the best ones and the training run."""
+    model = bound_model()
+    train(model, 2)
+    model.mark_best()
+    train(model, 1)
+    model.save(tmp_path)
+    training = tmp_path / "training"
+    parts = dict(load_file(training / "tensors.safetensors"))
+    parts |= {f"best.{name}": tensor for name, tensor in load_file(tmp_path / "weights.safetensors").items()}
+    save_file(parts, tmp_path / "tensors.safetensors")
+    (training / "training.json").rename(tmp_path / "training.json")
+    shutil.rmtree(training)
+    (tmp_path / "weights.safetensors").unlink()
+    state = json.loads((tmp_path / "model.json").read_text())
+    del state["training"]
+    (tmp_path / "model.json").write_text(json.dumps(state))
+    resumed = bound_model(seed=99)
+    resumed.load(tmp_path, to_go_on=True)
+    for each in (model, resumed):
+        train(each, 2)
+    assert_same(weights(model), weights(resumed))
+    for each in (model, resumed):
+        each.restore_best()
+    assert_same(weights(model), weights(resumed))
+
+
+@pytest.mark.parametrize("classes", [0, 3])
+@pytest.mark.parametrize("best_after", [0, 2, 3])
+def test_an_ended_network_leaves_its_weights_alone(classes: int, best_after: int, tmp_path: Path) -> None:
+    model = bound_model(classes)
+    for unit in range(1, 4):
+        train(model, 1)
+        if unit == best_after:
+            model.mark_best()
+    model.save(tmp_path / "whole")
+    model.restore_best()
+    model.save(tmp_path / "ended", to_go_on=False)
+    files = [path.name for path in (tmp_path / "ended").iterdir()]
+    assert sorted(files) == ["model.json", "weights.safetensors"]
+    sizes = {name: _bytes(tmp_path / name) for name in ("whole", "ended")}
+    assert sizes["ended"] < sizes["whole"] / 2.5, "Adam keeps two numbers a weight"
+    fresh = make_model(classes=classes)
+    fresh.load(tmp_path / "ended")
+    assert_same(weights(model), weights(fresh))
+
+
+def test_training_cannot_go_on_from_weights_alone(tmp_path: Path) -> None:
+    model = bound_model()
+    train(model, 1)
+    model.save(tmp_path)
+    shutil.rmtree(tmp_path / "training")
+    make_model().load(tmp_path)
+    with pytest.raises(CheckpointError, match="cannot go on"):
+        make_model().load(tmp_path, to_go_on=True)
+
+
+def _bytes(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*.safetensors"))
+
+
+@pytest.mark.parametrize("file", ["weights.safetensors", "training/tensors.safetensors"])
 @pytest.mark.parametrize("damage", ["truncate", "remove", "other shape", "bad scalars"])
-def test_a_damaged_checkpoint_is_named(tmp_path: Path, damage: str) -> None:
+def test_a_damaged_checkpoint_is_named(tmp_path: Path, damage: str, file: str) -> None:
     model = bound_model()
     train(model, 1)
     model.save(tmp_path)
     fresh = make_model(classes=3) if damage == "other shape" else make_model()
-    tensors = tmp_path / "tensors.safetensors"
+    tensors = tmp_path / file
     if damage == "truncate":
         tensors.write_bytes(tensors.read_bytes()[:100])
     elif damage == "remove":
         tensors.unlink()
     elif damage == "bad scalars":
-        (tmp_path / "training.json").write_text(json.dumps({"watch": {}}))
+        (tmp_path / "training" / "training.json").write_text(json.dumps({"watch": {}}))
     with pytest.raises(CheckpointError, match=tmp_path.name):
         fresh.load(tmp_path)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -259,8 +260,7 @@ def test_forest_writes_blocks_again_when_the_last_checkpoint_is_gone(
 ) -> None:
     model = trained("random_forest", regression, 4)
     model.save(tmp_path / "first")
-    for path in (tmp_path / "first").iterdir():
-        path.unlink()
+    shutil.rmtree(tmp_path / "first")
     model.save(tmp_path / "second")
     fresh = build("random_forest", regression.schema, 4)
     fresh.load(tmp_path / "second")

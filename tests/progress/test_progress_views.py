@@ -108,7 +108,7 @@ def test_live_view_draws_bar_families_and_footer() -> None:
     assert "best rmse" in text
     assert "0.12346" in text
     assert "30.0 trials/min · overhead 25% · 3 of 4 slots busy" in text
-    assert "tuning resume goes on" in text
+    assert "tuning resume sales goes on" in text
     assert "━" in text
 
 

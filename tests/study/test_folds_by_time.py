@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.study.finished import open_store, run
+from tests.study.finished import Run, open_store, run
 from tests.trial.rows import PROBE
 from tuning.config import validate_config
 from tuning.leaderboard import LeaderboardRow
@@ -106,6 +106,23 @@ def test_the_score_that_is_searched_on_stays_the_mean_over_the_folds(make: Any, 
     values = pd.read_parquet(study.folder.root / "trials" / row.trial / "valid_predictions.parquet")
     errors = (values["target"] - values["output_0"]) ** 2
     assert row.valid == pytest.approx(np.sqrt(errors.groupby(values["fold"]).mean()).mean())
+
+
+def test_test_scores_of_an_earlier_version_are_made_anew(tmp_path: Path) -> None:
+    study = by_time(tmp_path)
+    this = Run(study)
+    this.train()
+    (row,) = this.end().rows
+    record = the_trial(study)
+    this.store.set_test("mean", 0, {"rmse": 99.0}, str(record.checkpoint))
+    assert this.end().rows[0].test == 99.0, "scored once"
+
+    bundle = study.folder.best / "bundle.json"
+    description = json.loads(bundle.read_text())
+    del description["folds"]  # as it was when the mean of the folds predicted
+    bundle.write_text(json.dumps(description))
+    assert this.end().rows[0].test == row.test
+    assert "folds" in json.loads(bundle.read_text())
 
 
 def test_what_is_tested_is_what_predicts(tmp_path: Path) -> None:

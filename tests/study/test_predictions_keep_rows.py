@@ -276,6 +276,15 @@ def test_an_index_with_a_name_is_a_feature(
     assert "The index is read as the column 'kind'" in caplog.text
 
 
+@pytest.mark.parametrize("target", [2, "2", " 2", np.int64(2)])
+def test_the_target_may_be_a_label_of_the_frame(
+    target: Any, taken_up: list[PreparedStudy], tmp_path: Path
+) -> None:
+    frame = pd.DataFrame(np.random.default_rng(0).normal(size=(90, 3)))
+    Study("demo", data=frame, target=target, models=PROBE, storage=tmp_path, quiet=True).run()
+    assert set(taken_up[0].data.roles) == {"0", "1"}
+
+
 @pytest.mark.parametrize("name", [3, " padded ", ("a", "b")])
 def test_names_of_columns_are_the_same_in_training_and_prediction(
     name: Any, taken_up: list[PreparedStudy], tmp_path: Path

@@ -8,10 +8,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from tuning.cli._console import make_console
 from tuning.config.duration import parse_duration_s
 from tuning.errors import ConfigError, ExecutionError
 
@@ -41,7 +41,7 @@ def jobs(address: ClusterAddress = None) -> None:
         since = job.ended_at or job.started_at
         cells = (job.study, job.id, job.state.lower(), _local(since), job.storage, _said_last(cluster, job))
         table.add_row(*(Text(cell) for cell in cells))
-    Console(width=None if Console().is_terminal else 200).print(table)
+    make_console(200).print(table)
 
 
 def logs(

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 import yaml
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from tuning.cli._console import make_console
 from tuning.cli._options import DEFAULT_STORAGE, Storage, StudyName
 from tuning.config.explain import closest, full_stop
 from tuning.errors import ConfigError, InputError, RecordError
@@ -67,9 +67,8 @@ def print_leaderboard(
 ) -> None:
     """Print a leaderboard to stdout; JSON and CSV hold all of it unless `top` is given."""
     if output is Format.TABLE:
-        console = Console()
-        width = console.width if console.is_terminal else max(console.width, 140)
-        Console(width=width).print(board.table(top=top, show_all=show_all))
+        console = make_console(140)
+        console.print(board.table(top=top, show_all=show_all, width=console.width))
         return
     if output is Format.MARKDOWN:
         text = board.to_markdown(top, show_all=show_all)
@@ -88,7 +87,7 @@ def list_studies(storage: Storage = DEFAULT_STORAGE) -> None:
         except InputError as error:
             cells = ("?", "?", "?", "?", "?", f"cannot be read: {error}", "?")
         table.add_row(name, *(Text(cell) for cell in cells))
-    Console(width=None if Console().is_terminal else 160).print(table)
+    make_console(160).print(table)
 
 
 def _describe_study(storage: str, name: str) -> tuple[str, ...]:
@@ -136,7 +135,7 @@ def models(
             family = load_family(name)
             tasks = ", ".join(sorted(task.value for task in family.tasks))
             table.add_row(name, tasks, "yes" if family.uses_gpu else "no", load_space(name).description)
-        Console(width=None if Console().is_terminal else 140).print(table)
+        make_console(140).print(table)
         return
     if model not in family_names():
         raise ConfigError(full_stop(f"There is no model {model!r}{closest(model, family_names())}"))
@@ -157,7 +156,7 @@ def doctor(storage: Storage = DEFAULT_STORAGE) -> None:
     table.add_row("CPUs", _cpus())
     table.add_row("GPUs", _gpus())
     table.add_row("storage", _describe_storage(storage))
-    Console(width=None if Console().is_terminal else 120).print(table)
+    make_console(120).print(table)
     if missing:
         raise RecordError(f"Not installed: {', '.join(missing)}; type pip install tuning-on-ray.")
 

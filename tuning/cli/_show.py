@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 import yaml
-from rich.console import Console
 
+from tuning.cli._console import make_console
 from tuning.cli._options import DEFAULT_STORAGE, Storage, StudyName, storage_option
 from tuning.cli._trial import trial_json, trial_tables
 from tuning.config.url import mask_password
@@ -90,7 +90,7 @@ def _show_trial(name: str, storage: str, trial: str, output: ShowFormat, figures
         content = trial_json(name, header.metric, header.direction, record, labels)
         typer.echo(json.dumps(content, indent=2, allow_nan=False))
     else:
-        console = Console(width=None if Console().is_terminal else _WIDTH)
+        console = make_console(_WIDTH)
         for table in trial_tables(name, header.metric, header.direction, record, labels):
             console.print(table, "")
     if figures is not None:

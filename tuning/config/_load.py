@@ -11,9 +11,12 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
+from tuning.config._kinds import ROLES, boolean_keys, list_keys, text_keys
 from tuning.config._study import StudyConfig
 from tuning.config.explain import explain, where
 from tuning.errors import ConfigError
+
+_NO_VALUES = frozenset({"", "~", "null"})
 
 
 def read_study_file(path: Path) -> dict[str, Any]:
@@ -64,7 +67,10 @@ def set_entry(raw: dict[str, Any], key: str | Sequence[str], value: Any) -> None
 
 
 def apply_settings(raw: Mapping[str, Any], settings: Iterable[str]) -> dict[str, Any]:
-    """`raw` with `key.path=value` settings applied on top; values are read as YAML.
+    """`raw` with `key.path=value` settings applied on top.
+
+    Values are read as YAML, but those of entries that are text as they stand, as a shell leaves no quotes:
+    a column may be called `on` or `2024`. A name of a column in `data.roles` may hold dots.
 
     Raises:
         ConfigError: a setting without `=`, a value that is not YAML, or a path that goes through a value.
@@ -74,19 +80,34 @@ def apply_settings(raw: Mapping[str, Any], settings: Iterable[str]) -> dict[str,
     """
     result = copy.deepcopy(dict(raw))
     for setting in settings:
-        key, equals, text = setting.partition("=")
+        # No role has an equals sign, but a column may.
+        cut = setting.rpartition if setting.startswith(ROLES) else setting.partition
+        key, equals, text = cut("=")
         if not equals or not key:
             raise ConfigError(f"--set {setting}: write key.path=value, as in --set search.trials=50.")
         try:
-            set_entry(result, key, _parse(setting, text))
+            set_entry(result, _path(key), _value(setting, key, text))
         except ConfigError as error:
             raise ConfigError(f"--set {error}") from error
     return result
 
 
-def _parse(setting: str, text: str) -> Any:
+def _path(key: str) -> str | Sequence[str]:
+    return (*ROLES.rstrip(".").split("."), key.removeprefix(ROLES)) if key.startswith(ROLES) else key
+
+
+def _value(setting: str, key: str, text: str) -> Any:
+    is_quoted = text[:1] in ("'", '"')
+    if key in list_keys() and text.startswith("["):
+        return _parse(setting, text, yaml.BaseLoader)  # all members as text
+    if is_quoted or text.casefold() in _NO_VALUES or key not in text_keys() | list_keys():
+        return _parse(setting, text)
+    return text
+
+
+def _parse(setting: str, text: str, loader: type[Any] = yaml.SafeLoader) -> Any:
     try:
-        return yaml.safe_load(text)
+        return yaml.load(text, Loader=loader)
     except yaml.YAMLError as error:
         raise ConfigError(f"{setting}: the value is not valid YAML; quote it.") from error
 
@@ -111,7 +132,6 @@ def validate_config(
         raise ConfigError(explain(error, place, StudyConfig, given_by)) from error
 
 
-_BOOLEAN_KEYS = frozenset({"monitoring.tensorboard", "data.drop_missing_target"})
 _FREE_SECTIONS = ("spaces.",)
 
 
@@ -125,7 +145,7 @@ def _refuse_booleans(raw: Mapping[str, Any], place: str, given_by: Mapping[str, 
 
 
 def _is_boolean_key(key: str) -> bool:
-    return key in _BOOLEAN_KEYS or key.startswith(_FREE_SECTIONS)
+    return key in boolean_keys() or key.startswith(_FREE_SECTIONS)
 
 
 def _leaves(raw: Mapping[Any, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:

@@ -1,6 +1,14 @@
 """Data: read a table, decide what its columns are, split it, and fit transforms on training rows alone."""
 
-from tuning.data._frame import Rows, Wanted, as_frame, keepable, unused_columns
+from tuning.data._frame import (
+    Rows,
+    Wanted,
+    as_frame,
+    column_name,
+    keepable,
+    table_to_keep,
+    unused_columns,
+)
 from tuning.data._load import load_transform
 from tuning.data._prepare import prepare, prepare_final
 from tuning.data._prepared import FinalRows, Fold, PreparedData, Transform
@@ -23,6 +31,7 @@ __all__ = [
     "Transform",
     "Wanted",
     "as_frame",
+    "column_name",
     "fingerprint",
     "keepable",
     "load_transform",
@@ -30,5 +39,6 @@ __all__ = [
     "prepare_final",
     "read_classes",
     "read_frame",
+    "table_to_keep",
     "unused_columns",
 ]

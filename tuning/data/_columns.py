@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from tuning.data import _sequences, _values
+from tuning.data._float32 import within_float32
 from tuning.data._names import check_trained_on
 from tuning.data._sequences import StepFormat
 from tuning.data._values import FloatArray
@@ -17,7 +18,6 @@ from tuning.data.config import ColumnRole, SequenceLayout
 
 DATE_PARTS = ("year", "month", "day", "day_of_week", "hour", "days")
 _NUMERIC_ROLES = frozenset({ColumnRole.NUMERIC, ColumnRole.BOOLEAN, ColumnRole.DATETIME})
-_FLOAT32 = np.finfo(np.float32)
 FEATURE_ROLES = _NUMERIC_ROLES | {
     ColumnRole.CATEGORICAL,
     ColumnRole.TEXT,
@@ -137,20 +137,17 @@ def numeric_names(specs: Sequence[ColumnSpec]) -> tuple[str, ...]:
 def read_numeric(specs: Sequence[ColumnSpec], frame: pd.DataFrame) -> FloatArray:
     """(n, p) float64: numbers, truth values as 0 and 1, parts of dates, summaries of sequences.
 
-    nan where missing. Numbers beyond the range of float32 become its ends, those too small for it 0.
+    nan where missing.
     """
     parts = [spec.numbers(frame[spec.name]) for spec in specs if spec.numeric_names]
     return _side_by_side(parts, len(frame))
 
 
 def read_vectors(specs: Sequence[ColumnSpec], frame: pd.DataFrame) -> FloatArray:
-    """(n, e) float64: the given embeddings side by side; nan where missing."""
+    """(n, e) float64 within the range of float32: the given embeddings side by side; nan where missing."""
     parts = [spec.vectors(frame[spec.name]) for spec in with_role(specs, ColumnRole.EMBEDDING)]
-    return _side_by_side(parts, len(frame))
+    return within_float32(_side_by_side(parts, len(frame)))
 
 
 def _side_by_side(parts: Sequence[FloatArray], n: int) -> FloatArray:
-    if not parts:
-        return np.empty((n, 0))
-    values = np.clip(np.concatenate(parts, axis=1), _FLOAT32.min, _FLOAT32.max)
-    return np.where(np.abs(values) < _FLOAT32.tiny, 0.0, values)
+    return np.concatenate(parts, axis=1) if parts else np.empty((n, 0))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from tuning.data._float32 import share_merged
 from tuning.data._values import FloatArray
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ _LIMIT = 10.0  # standard deviations
 HEAVY_TAIL = 10.0
 HEAVY_TAIL_FOR_CLASSES = 0.0
 _MOST_QUANTILES = 1000
+_CROWDED = 0.1  # of the distinct values, from which on as many that merge are bent apart
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,8 @@ def _fit_numeric(numbers: FloatArray, seed: int, heavy_tail: float) -> Pipeline:
     filled = imputer.fit_transform(numbers)
     p = numbers.shape[1]
     tail = np.abs(filled[:, :p] - filled[:, :p].mean(axis=0)).max(axis=0)
-    heavy = np.flatnonzero(tail > heavy_tail * filled[:, :p].std(axis=0))
+    std = filled[:, :p].std(axis=0)
+    heavy = np.flatnonzero((tail > heavy_tail * std) | _is_crowded(filled[:, :p], std))
     light = np.setdiff1d(np.arange(p), heavy)
     scaler = ColumnTransformer(
         [
@@ -108,6 +111,12 @@ def _fit_numeric(numbers: FloatArray, seed: int, heavy_tail: float) -> Pipeline:
         ]
     ).fit(filled)
     return Pipeline([("impute", imputer), ("scale", scaler)])
+
+
+def _is_crowded(numbers: FloatArray, std: FloatArray) -> npt.NDArray[np.bool_]:
+    """(p,) whether standardised values would merge in float32: most lie close together, far from a few."""
+    scaled = (numbers - numbers.mean(axis=0)) / np.where(std > 0, std, 1.0)
+    return np.array([share_merged(column) > _CROWDED for column in scaled.T], dtype=bool)
 
 
 def _to_normal(n: int, seed: int) -> Any:

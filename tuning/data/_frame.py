@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,7 @@ from tuning.paths import from_home
 
 _KINDS = "a DataFrame, a Series, a dict, a list of dicts or the path of a file"
 _NAMES_SHOWN = 8
+_LONGEST_NAME = 255  # of a file; a longer one cannot even be looked for
 TimeIndex = pd.DatetimeIndex | pd.PeriodIndex
 Rows = pd.DataFrame | pd.Series | Mapping[Any, Any] | Sequence[Mapping[Any, Any]] | str | Path
 
@@ -66,20 +67,71 @@ def as_frame(given: object, wanted: Wanted, delimiter: str | None = None) -> pd.
             hand over instead.
     """
     if isinstance(given, str | Path):
+        _refuse_contents(str(given))
         return read_frame(from_home(given), delimiter)
-    if not isinstance(given, pd.DataFrame | pd.Series) and hasattr(given, "to_pandas"):
-        given = given.to_pandas()
+    given = _in_pandas(given)
     if isinstance(given, pd.DataFrame):
         frame = given
     elif isinstance(given, pd.Series):
         frame = _of_series(given, wanted)
     elif isinstance(given, Mapping):
         frame = _of_dict(given, wanted)
-    elif isinstance(given, Sequence) and given and all(isinstance(row, Mapping) for row in given):
-        frame = flattened(pd.DataFrame(list(given)))
+    elif _are_records(given):
+        frame = flattened(pd.DataFrame(given))
     else:
         raise _refusal(given, wanted)
     return with_index(named(frame, "The rows to predict"), wanted)
+
+
+def table_to_keep(given: object) -> pd.DataFrame | None:
+    """Turn a table to train on into a frame; None where it is a path.
+
+    Raises:
+        DataError: it is neither a path nor a table.
+    """
+    if isinstance(given, str | Path):
+        return None
+    given = _in_pandas(given)
+    if isinstance(given, pd.DataFrame):
+        return given
+    if _are_records(given) or (isinstance(given, Mapping) and all(map(_is_listed, given.values()))):
+        try:
+            return flattened(pd.DataFrame(given))
+        except ValueError as error:
+            raise DataError(f"Study.data: the columns do not fit together: {error}.") from error
+    raise DataError(
+        "Study.data: a table to train on is the path of a file, a DataFrame, a dict of columns or a list of "
+        f"dicts, not {type(given).__name__}: hand over one of these."
+    )
+
+
+def _in_pandas(given: object) -> object:
+    """Tables of other libraries, and arrays of records, as frames; all else as it is."""
+    if isinstance(given, np.ndarray) and given.dtype.names is not None:
+        return pd.DataFrame(given)
+    is_pandas = isinstance(given, pd.DataFrame | pd.Series)
+    return given.to_pandas() if hasattr(given, "to_pandas") and not is_pandas else given
+
+
+def _are_records(given: object) -> TypeGuard[list[Any]]:
+    """Whether it is a list of rows that have names: dicts, Series or named tuples."""
+    return (
+        isinstance(given, list | tuple)
+        and not hasattr(given, "_fields")
+        and bool(given)
+        and all(isinstance(row, Mapping | pd.Series) or hasattr(row, "_fields") for row in given)
+    )
+
+
+def _refuse_contents(text: str) -> None:
+    """Refuse a text that holds rows where the path of a file belongs."""
+    looks_like_rows = not text.strip() or "\n" in text or text.lstrip()[0] in "[{"
+    if looks_like_rows and not Path(text[:_LONGEST_NAME]).is_file():
+        shown = text.strip().split("\n")[0][:40]
+        raise DataError(
+            f"A text to predict from is the path of a file, not {shown!r}: read rows in a text by json.loads "
+            "or pd.read_csv(io.StringIO(text)) first."
+        )
 
 
 def _refusal(given: object, wanted: Wanted) -> DataError:
@@ -128,9 +180,13 @@ def _of_dict(given: Mapping[Any, Any], wanted: Wanted) -> pd.DataFrame:
 
 def _is_column(value: object, holds_lists: bool) -> bool:
     """Whether a value is a column of rows rather than what one row has."""
-    if not isinstance(value, list | tuple | np.ndarray | pd.Series | pd.Index):
+    if not _is_listed(value):
         return False
     return not holds_lists or any(isinstance(one, list | tuple | np.ndarray | str) for one in value)
+
+
+def _is_listed(value: object) -> TypeGuard[Iterable[Any]]:
+    return isinstance(value, list | tuple | np.ndarray | pd.Series | pd.Index)
 
 
 def named(frame: pd.DataFrame, what: str) -> pd.DataFrame:
@@ -145,7 +201,7 @@ def named(frame: pd.DataFrame, what: str) -> pd.DataFrame:
     Raises:
         DataError: two columns have one name, or there are no rows.
     """
-    names = [_name(label) for label in frame.columns]
+    names = [column_name(label) for label in frame.columns]
     repeated = [name for name, count in Counter(names).items() if count > 1]
     if repeated:
         raise DataError(
@@ -158,7 +214,8 @@ def named(frame: pd.DataFrame, what: str) -> pd.DataFrame:
     return frame.assign(**{name: frame[name].dt.to_timestamp() for name in periods}) if periods else frame
 
 
-def _name(label: object) -> str:
+def column_name(label: object) -> str:
+    """Write the label of a column as a file has it: text without spaces around, levels joined by dots."""
     parts = label if isinstance(label, tuple) else (label,)
     return ".".join(text for part in parts if (text := str(part).strip()))
 
@@ -166,7 +223,7 @@ def _name(label: object) -> str:
 def with_index(frame: pd.DataFrame, wanted: Wanted) -> pd.DataFrame:
     """Add columns that are looked for and stand in the index, by their names or as the only times."""
     absent = [name for name in (*wanted.features, wanted.target) if name and name not in frame.columns]
-    levels = {_name(name): place for place, name in enumerate(frame.index.names) if name is not None}
+    levels = {column_name(name): place for place, name in enumerate(frame.index.names) if name is not None}
     found = {name: levels[name] for name in absent if name in levels}
     times = [name for name in absent if name in wanted.times]
     if not found and len(times) == 1 and frame.index.name is None and isinstance(frame.index, TimeIndex):
@@ -198,7 +255,7 @@ def keepable(frame: pd.DataFrame, times: Sequence[str]) -> tuple[pd.DataFrame, t
     absent = [name for name in times if name not in kept.columns]
     for place, label in enumerate(frame.index.names):
         level = frame.index.get_level_values(place)
-        name = None if label is None else _name(label)
+        name = None if label is None else column_name(label)
         if name is None and len(absent) == 1 and isinstance(level, TimeIndex):
             name = absent[0]
         if name is not None and name not in kept.columns:
@@ -247,7 +304,7 @@ def _continued(
     level: pd.Index[Any], rows: npt.NDArray[np.int64], placed: pd.DataFrame, time: str
 ) -> pd.Index[Any]:
     """Labels of one level: times and series as predicted, whole numbers counted on."""
-    name = time if level.name is None and isinstance(level, TimeIndex) else _name(level.name)
+    name = time if level.name is None and isinstance(level, TimeIndex) else column_name(level.name)
     without = np.flatnonzero(rows < 0)
     if name in placed.columns:
         new: pd.Index[Any] = pd.Index(placed[name].iloc[without])

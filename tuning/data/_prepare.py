@@ -13,11 +13,14 @@ import pandas as pd
 from tuning.data import _split
 from tuning.data._names import check_column
 from tuning.data._prepared import FinalRows, Fold, PreparedData, Transform, paired
-from tuning.data._split import Parts
+from tuning.data._rare import check_classes, frequent_rows, note_on_left_out
+from tuning.data._split import Parts, Rows
 from tuning.data._target import (
     Target,
+    can_be,
     check_scale,
     fit_target_transform,
+    kind_of_metric,
     missing_rows,
     read_target,
     target_notes,
@@ -26,7 +29,7 @@ from tuning.data._transform import FitSettings, TableTransform, fit_transform
 from tuning.data.config import ColumnRole, DataConfig, SplitConfig, SplitMethod, TargetConfig
 from tuning.data.series import prepare_final_series, prepare_series
 from tuning.errors import DataError
-from tuning.metrics import Metric, get_metric
+from tuning.metrics import Metric, get_metric, tasks_of
 from tuning.models import Table, TargetTransform, Task
 
 _ROLES_OF_SERIES = frozenset({ColumnRole.KNOWN, ColumnRole.PAST, ColumnRole.STATIC})
@@ -64,7 +67,7 @@ def prepare(
     """
     if data.is_forecasting:
         return prepare_series(frame, data, target, split, metric_name, seed, splits=splits, kept=kept)
-    frame, positions, work, notes = _begin(frame, data, target, split, metric_name, seed)
+    frame, positions, work, notes = _begin(frame, data, target, split, metric_name, seed, splits)
     goal, metric, roles = work.target, work.metric, work.roles
     key = _key_column(frame, split, roles)
     method = _split.resolve_method(split, goal, ColumnRole.GROUP in roles.values())
@@ -118,7 +121,7 @@ def prepare_final(
     """
     if data.is_forecasting:
         return prepare_final_series(frame, data, target, metric_name, seed, splits=splits, rows=rows)
-    _, positions, work, _ = _begin(frame, data, target, split, metric_name, seed)
+    _, positions, work, _ = _begin(frame, data, target, split, metric_name, seed, splits)
     part = _split.from_record(splits, positions)["part"].to_numpy()
     tests = (part == _split.TEST) & (rows is FinalRows.TRAIN_VALID)
     parts = Parts(np.flatnonzero(~tests), np.empty(0, dtype=np.intp), np.flatnonzero(tests))
@@ -133,17 +136,58 @@ def _begin(
     split: SplitConfig,
     metric_name: str | None,
     seed: int,
+    splits: pd.DataFrame | None,
 ) -> tuple[pd.DataFrame, npt.NDArray[np.intp], _Work, list[str]]:
-    """The rows that have a target, their positions, what folds are made from, and notes."""
+    """The rows that are used, their positions, what folds are made from, and notes."""
     _check_columns(frame, data, split)
     frame, positions, notes = _with_targets(frame, data)
-    goal = read_target(frame[data.target], data.task)
-    metric = get_metric(metric_name, goal.task)
+    goal = read_target(frame[data.target], data.task, metric_name)
+    roles = _given_roles(data, split)
+    if goal.task.is_classification and data.min_class_rows is not None:
+        rows = _frequent_rows(frame, goal, split, roles, data.min_class_rows, seed, splits, positions)
+        notes.append(note_on_left_out(goal, rows, data.min_class_rows))
+        frame, positions, goal = frame.iloc[rows].reset_index(drop=True), positions[rows], goal.take(rows)
+    if goal.task.is_classification:
+        check_classes(goal, frame[data.target])
+    metric = get_metric(metric_name, goal.task, _way_out_of_metric(frame[data.target], metric_name, data))
     metric.check_target(goal.values)
     check_scale(goal, target)
-    roles = _given_roles(data, split)
     work = _Work(frame.drop(columns=data.target), data, target, goal, metric, roles, seed)
     return frame, positions, work, notes
+
+
+def _frequent_rows(
+    frame: pd.DataFrame,
+    goal: Target,
+    split: SplitConfig,
+    roles: dict[str, ColumnRole],
+    minimum: int,
+    seed: int,
+    splits: pd.DataFrame | None,
+    positions: Rows,
+) -> Rows:
+    """The rows whose classes are not left out: those that were dealt, where that is recorded."""
+    if splits is not None:
+        return np.flatnonzero(np.isin(positions, splits["row"]))
+    key = _key_column(frame, split, roles)
+
+    def deal(part: Target, rows: Rows) -> list[Rows]:
+        method = _split.resolve_method(split, part, ColumnRole.GROUP in roles.values())
+        part_key = None if key is None else key.iloc[rows].reset_index(drop=True)
+        dealt = _split.make_splits(split, method, part, part_key, seed)
+        return [parts.train for parts in _split.rows_of_folds(dealt, method)]
+
+    return frequent_rows(goal, minimum, deal)
+
+
+def _way_out_of_metric(column: pd.Series[Any], metric_name: str | None, data: DataConfig) -> str:
+    """What else can be typed where a metric does not fit the task; empty for nothing."""
+    kind = kind_of_metric(metric_name)
+    if kind is not None and data.task is not None and can_be(column, kind):
+        return f"; or give --task {kind}"
+    if metric_name is not None and tasks_of(metric_name) == {Task.FORECASTING}:
+        return "; or forecast series, with --time COL --horizon N"
+    return ""
 
 
 def _note_on_few_rows(split: SplitConfig, n_valid: int) -> str:

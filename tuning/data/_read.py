@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import bz2
 import csv
-import gzip
 import hashlib
-import itertools
 import lzma
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Any
 
 import pandas as pd
 
+from tuning.data._dialect import OPENERS, Dialect, dialect_of, encoding_of, first_rows, open_text
 from tuning.data._read_json import flattened, read_json, read_lines
 from tuning.data._values import MISSING_TOKENS
 from tuning.errors import DataError
@@ -31,9 +27,6 @@ _FORMATS = {
     ".jsonl": _LINES,
     ".ndjson": _LINES,
 }
-_OPENERS: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
-_DELIMITERS = (",", ";", "\t", "|")
-_SNIFFED_ROWS = 50
 _NA_STRINGS = sorted(
     {form for token in MISSING_TOKENS for form in (token, token.upper(), token.title(), "NaN")}
 )
@@ -49,7 +42,8 @@ def read_frame(path: str | Path, delimiter: str | None = None) -> pd.DataFrame:
 
     Args:
         path: the file.
-        delimiter: of a CSV file; None: sniffed among comma, semicolon, tab and bar.
+        delimiter: of a CSV file; None: that of its `sep=` line, else told among comma, semicolon, tab and
+            bar.
 
     Raises:
         DataError: no such file, an unknown or damaged format, no rows, or duplicate columns.
@@ -85,7 +79,7 @@ def _one_line(error: BaseException) -> str:
 
 def _format(path: Path) -> str:
     suffixes = [suffix.lower() for suffix in path.suffixes]
-    if suffixes and suffixes[-1] in _OPENERS:
+    if suffixes and suffixes[-1] in OPENERS:
         suffixes.pop()
     found = _FORMATS.get(suffixes[-1] if suffixes else "")
     if found is None:
@@ -95,64 +89,30 @@ def _format(path: Path) -> str:
     return found
 
 
-def _open_text(path: Path, encoding: str) -> IO[str]:
-    opener = _OPENERS.get(path.suffix.lower(), open)
-    file: IO[str] = opener(path, "rt", encoding=encoding, newline="")
-    return file
-
-
-def _encoding(path: Path) -> str:
-    """utf-8 (with or without a byte order mark) where the whole file is, else latin-1, which any file is."""
-    try:
-        with _open_text(path, "utf-8-sig") as file:
-            while file.read(1 << 20):
-                pass
-    except UnicodeDecodeError:
-        return "latin-1"
-    return "utf-8-sig"
-
-
 def _read(path: Path, delimiter: str | None) -> pd.DataFrame:
     kind = _format(path)
     if kind == _PARQUET:
         return flattened(pd.read_parquet(path))
-    encoding = _encoding(path)
     if kind == _CSV:
-        return _read_csv(path, delimiter, encoding)
+        return _read_csv(path, dialect_of(path, delimiter))
+    encoding = encoding_of(path)
     read_records = read_lines if kind == _LINES else read_json
-    return read_records(lambda: _open_text(path, encoding))
+    return read_records(lambda: open_text(path, encoding))
 
 
-def _read_csv(path: Path, delimiter: str | None, encoding: str) -> pd.DataFrame:
-    delimiter = delimiter or _sniff(path, encoding)
-    with _open_text(path, encoding) as file:
-        rows = csv.reader(file, delimiter=delimiter, skipinitialspace=True)
-        head = list(itertools.islice((row for row in rows if row), _SNIFFED_ROWS))
-    _check_head(head, path)
+def _read_csv(path: Path, dialect: Dialect) -> pd.DataFrame:
+    _check_head(first_rows(path, dialect), path)
     return pd.read_csv(
         path,
-        sep=delimiter,
-        encoding=encoding,
+        sep=dialect.delimiter,
+        encoding=dialect.encoding,
+        skiprows=dialect.skipped,
         index_col=False,
         keep_default_na=False,
         na_values=_NA_STRINGS,
         skipinitialspace=True,
         low_memory=False,
     )
-
-
-def _sniff(path: Path, encoding: str) -> str:
-    """The delimiter that cuts the first rows into the most columns of which all rows have as many."""
-    with _open_text(path, encoding) as file:
-        lines = list(itertools.islice(file, _SNIFFED_ROWS))
-    return max(_DELIMITERS, key=lambda candidate: _consistency(lines, candidate))
-
-
-def _consistency(lines: list[str], delimiter: str) -> tuple[bool, float, int]:
-    widths = [len(row) for row in csv.reader(lines, delimiter=delimiter, skipinitialspace=True) if row]
-    if not widths or widths[0] < 2:
-        return False, 0.0, 0
-    return True, sum(width == widths[0] for width in widths) / len(widths), widths[0]
 
 
 def _check_head(head: list[list[str]], path: Path) -> None:

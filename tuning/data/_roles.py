@@ -13,7 +13,9 @@ from pandas.api import types
 
 from tuning.data import _values
 from tuning.data._columns import DATE_PARTS, FEATURE_ROLES, ColumnSpec, date_parts
+from tuning.data._offers import setting
 from tuning.data._sequences import StepFormat, read_array, step_format
+from tuning.data._text import analyzer_of, words_per_value
 from tuning.data.config import ColumnRole, SequenceLayout
 from tuning.errors import DataError
 
@@ -21,9 +23,12 @@ SHARE_THAT_PARSES = 0.95  # of the values, for text to be read as numbers or dat
 _FEW_LEVELS = 20
 _NAMES_IN_A_NOTE = 8
 _SPLIT_LABELS = frozenset({"train", "training", "valid", "validation", "val", "dev", "test", "testing"})
-_AS_IDENTIFIER = "dropped as an identifier, with another value in nearly every row (keep it by a role)"
+_AS_IDENTIFIER = (
+    "dropped as an identifier, with another value in nearly every row (keep it by "
+    "--set data.roles.NAME=categorical, or text)"
+)
 _AS_FEW_INTEGERS = (
-    "read as numbers, whole ones with few levels (set data.roles.NAME=categorical where they are codes)"
+    "read as numbers, whole ones with few levels (--set data.roles.NAME=categorical where they are codes)"
 )
 
 
@@ -105,8 +110,9 @@ def _without_sequence(decision: Decision, kept: str) -> Decision:
         return Decision(
             replace(decision.spec, role=ColumnRole.TEXT), "read as text, by TF-IDF of its letters"
         )
-    remark = f"dropped, the table has one sequence already, {kept!r} (choose by the role sequence)"
-    return _dropped(decision.spec.name, remark)
+    name = decision.spec.name
+    choose = setting(f"data.roles.{name}", "sequence")
+    return _dropped(name, f"dropped, the table has one sequence already, {kept!r} (choose by {choose})")
 
 
 def _decide(
@@ -163,7 +169,7 @@ def _given(column: pd.Series[Any], role: ColumnRole) -> Decision:
     if role is ColumnRole.DATETIME:
         return _given_dates(column, spec)
     if role is ColumnRole.TEXT:
-        return Decision(replace(spec, analyzer=_analyzer(column)))
+        return Decision(replace(spec, analyzer=analyzer_of(_values.as_labels(column).dropna())))
     if role is ColumnRole.EMBEDDING:
         return Decision(_given_embedding(column, spec))
     return Decision(spec)
@@ -208,7 +214,7 @@ def _given_sequence(column: pd.Series[Any], layout: SequenceLayout) -> ColumnSpe
             f"Column {spec.name!r} has the role sequence, but its values are no lists of numbers, nor lists "
             f"of lists with one number of channels in all rows (data.sequence_layout is {layout})."
         )
-    return replace(spec, analyzer=_analyzer(column))
+    return replace(spec, analyzer=analyzer_of(_values.as_labels(column).dropna()))
 
 
 def _of_steps(spec: ColumnSpec, form: StepFormat) -> ColumnSpec:
@@ -266,7 +272,8 @@ def _counts_rows(column: pd.Series[Any]) -> bool:
 def _row_number(spec: ColumnSpec) -> Decision:
     if spec.name.startswith("Unnamed:"):
         return _dropped(spec.name, "dropped, it has no name and counts the rows")
-    return Decision(spec, "kept, but it looks like a row number (drop it by the role drop)")
+    drop = setting(f"data.roles.{spec.name}", "drop")
+    return Decision(spec, f"kept, but it looks like a row number (leave it out by {drop})")
 
 
 def _inferred_from_words(column: pd.Series[Any], layout: SequenceLayout) -> Decision:
@@ -327,31 +334,25 @@ def _inferred_from_labels(spec: ColumnSpec, labels: pd.Series[Any]) -> Decision:
     """Category, text or identifier, by how often values repeat and how many words they have."""
     levels = int(labels.nunique())
     distinct = levels / len(labels)
-    words = _words_per_value(labels)
+    words = words_per_value(labels)
     if {label.casefold() for label in labels.unique()[:9]} <= _SPLIT_LABELS and levels > 1:
-        hint = f"use it by split.method=column and split.column={spec.name}"
+        hint = f"use it by {setting('split.method', 'column')} {setting('split.column', spec.name)}"
         return _dropped(spec.name, f"dropped, it holds labels of a split ({hint})")
     if levels <= _FEW_LEVELS:
         return Decision(spec)
     if (distinct > 0.5 and words >= 2) or (distinct > 0.2 and words >= 3):
-        return Decision(replace(spec, role=ColumnRole.TEXT), "read as text, by TF-IDF")
+        text = replace(spec, role=ColumnRole.TEXT, analyzer=analyzer_of(labels))
+        return Decision(text, "read as text, by TF-IDF")
     if distinct >= SHARE_THAT_PARSES:
         return _dropped(spec.name, _AS_IDENTIFIER)
     return Decision(spec)
-
-
-def _words_per_value(labels: pd.Series[Any]) -> float:
-    return float(labels.astype("str").str.count(r"\S+").mean())
-
-
-def _analyzer(column: pd.Series[Any]) -> str:
-    """Words for sentences; letters within words for names, addresses and codes."""
-    return "word" if _words_per_value(_values.as_labels(column).dropna()) >= 2 else "char_wb"
 
 
 def _rescue(decision: Decision, column: pd.Series[Any]) -> Decision:
     """An identifier is read letter by letter where there is nothing else to learn from."""
     if decision.remark != _AS_IDENTIFIER:
         return decision
-    spec = replace(decision.spec, role=ColumnRole.SEQUENCE, analyzer=_analyzer(column))
+    spec = replace(
+        decision.spec, role=ColumnRole.SEQUENCE, analyzer=analyzer_of(_values.as_labels(column).dropna())
+    )
     return Decision(spec, "read as a sequence of characters, as there is no other column")

@@ -7,6 +7,7 @@ later folds only. A row of part `train` is trained on in every fold. `fold` is -
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +17,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from tuning.data import _values
-from tuning.data._target import Target, check_class_counts, check_training_classes
+from tuning.data._rare import check_class_counts, check_training_classes, class_counts, way_out_of_rare
+from tuning.data._target import Target
 from tuning.data.config import SplitConfig, SplitMethod
 from tuning.errors import DataError
 
@@ -68,13 +70,20 @@ def resolve_method(config: SplitConfig, target: Target, has_group: bool) -> Spli
             return SplitMethod.GROUP
         return SplitMethod.STRATIFIED if target.task.is_classification else SplitMethod.RANDOM
     if method is SplitMethod.GROUP and not has_group:
-        raise DataError("split.method=group needs split.column, or a column with the role group.")
+        raise DataError(
+            "split.method=group needs --set split.column=NAME, or a column with the role group: "
+            "--set data.roles.NAME=group."
+        )
     if has_group and method is not SplitMethod.GROUP:
         raise DataError(
-            f"A column has the role group, but split.method={method} ignores groups: use group or auto."
+            f"A column has the role group, but split.method={method} ignores groups: give "
+            "--set split.method=auto, or the column another role."
         )
     if method is SplitMethod.STRATIFIED and not target.task.is_classification:
-        raise DataError("split.method=stratified needs a classification target: use random, group or time.")
+        raise DataError(
+            "split.method=stratified needs a classification target: give --set split.method=random, or "
+            "--set split.method=time --set split.column=NAME."
+        )
     return method
 
 
@@ -100,7 +109,8 @@ def make_splits(
     _check_row_count(n, config)
     if method is SplitMethod.STRATIFIED:
         parts = max(config.folds, 2) + (config.test > 0)
-        check_class_counts(target, parts, f"a stratified split in {parts} parts")
+        enough = rows_for_every_part(config, target)
+        check_class_counts(target, parts, enough, f"a stratified split in {parts} parts")
     deal = _Deal(config, method, target, key, seed)
     part, fold = np.full(n, TRAIN, dtype=object), np.full(n, -1)
     rest = np.arange(n)
@@ -117,6 +127,18 @@ def make_splits(
             _deal_validation(deal, rest, part, fold)
         fold[(part == VALID) & (fold < 0)] = 0
     return pd.DataFrame({"row": np.arange(n), "part": part.astype(str), "fold": fold})
+
+
+def rows_for_every_part(config: SplitConfig, target: Target) -> int:
+    """Return the rows of a class from which on any stratified split puts some of them into every part."""
+    counts, outside = class_counts(target), max(config.folds, 2)
+    count = outside + (config.test > 0)
+    while True:
+        n = int(counts[counts >= count].sum()) or len(target.values)
+        in_test = math.ceil(count * min(1.0, config.test + 1 / n)) if config.test > 0 else 0
+        if count - in_test >= outside or count > len(target.values):
+            return count
+        count += 1
 
 
 def _check_row_count(n: int, config: SplitConfig) -> None:
@@ -167,13 +189,25 @@ def _strata(deal: _Deal, rows: Rows, count: int) -> npt.NDArray[Any] | None:
     names, counts = np.unique(classes, return_counts=True)
     problem = None
     if len(names) > min(count, len(rows) - count):
-        problem = f"A part of {count} rows cannot hold {len(names)} classes: raise split.valid and split.test"
+        problem = f"A part of {count} rows cannot hold {len(names)} classes: {_larger_parts(deal)}"
     elif counts.min() < 2:
         label = deal.target.classes[names[counts.argmin()]]
-        problem = f"Class {label!r} has one row left to be split: leave it out"
+        way_out = way_out_of_rare(deal.target, rows_for_every_part(deal.config, deal.target))
+        problem = f"Class {label!r} has one row left to be split: {way_out}"
     if problem and deal.method is SplitMethod.STRATIFIED:
-        raise DataError(f"{problem}, or set split.method=random.")
+        raise DataError(f"{problem}.")
     return None if problem else classes
+
+
+def _larger_parts(deal: _Deal) -> str:
+    """Say what to type for parts that have a row of every class."""
+    config, n, classes = deal.config, len(deal.target.values), len(deal.target.classes)
+    cut = {"valid": not config.is_kfold, "test": config.test > 0}
+    names = [name for name, is_cut in cut.items() if is_cut]
+    share = math.ceil(100 * classes / n) / 100
+    if n - len(names) * round(share * n) >= classes * max(config.folds, 1):
+        return "enlarge the parts with " + " ".join(f"--set split.{name}={share:g}" for name in names)
+    return "add rows, or name another target"
 
 
 def _group_holdout(deal: _Deal, rows: Rows, count: float) -> tuple[Rows, Rows]:
@@ -214,9 +248,10 @@ def _check_fold_classes(deal: _Deal, y: npt.NDArray[Any]) -> None:
     names, counts = np.unique(y, return_counts=True)
     if counts.min() < deal.config.folds:
         label = deal.target.classes[names[counts.argmin()]]
+        way_out = way_out_of_rare(deal.target, rows_for_every_part(deal.config, deal.target))
         raise DataError(
             f"Class {label!r} has {counts.min()} rows outside the test, fewer than "
-            f"split.folds={deal.config.folds}: leave it out, or set split.method=random."
+            f"split.folds={deal.config.folds}: {way_out}."
         )
 
 
@@ -312,10 +347,23 @@ def from_record(splits: pd.DataFrame, positions: Rows) -> pd.DataFrame:
 
 
 def parts_of(splits: pd.DataFrame, method: SplitMethod, target: Target) -> list[Parts]:
-    """Rows of each fold.
+    """Return the rows of each fold.
 
     Raises:
         DataError: a fold has no row to train or to validate, or a class none to train.
+    """
+    found = rows_of_folds(splits, method)
+    if target.task.is_classification:
+        for parts in found:
+            check_training_classes(target, parts.train)
+    return found
+
+
+def rows_of_folds(splits: pd.DataFrame, method: SplitMethod) -> list[Parts]:
+    """Return the rows of each fold, whatever their classes.
+
+    Raises:
+        DataError: a fold has no row to train or to validate.
     """
     part, fold = splits["part"].to_numpy(), splits["fold"].to_numpy()
     found = []
@@ -327,7 +375,4 @@ def parts_of(splits: pd.DataFrame, method: SplitMethod, target: Target) -> list[
         if not (train.any() and valid.any()):
             raise DataError(f"Fold {number} has no row to train or none to validate: set fewer split.folds.")
         found.append(Parts(np.flatnonzero(train), np.flatnonzero(valid), np.flatnonzero(part == TEST)))
-    if target.task.is_classification:
-        for parts in found:
-            check_training_classes(target, parts.train)
     return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,9 +12,10 @@ import pandas as pd
 from pandas.api import types
 
 from tuning.data import _values
+from tuning.data._float32 import target_place
 from tuning.data.config import TargetConfig, TaskKind, TransformChoice
 from tuning.errors import DataError
-from tuning.metrics import Metric
+from tuning.metrics import Metric, tasks_of
 from tuning.models import TargetTransform, Task
 
 ClassLabel = str | int | bool
@@ -42,6 +43,15 @@ class Target:
     classes: tuple[ClassLabel, ...] = ()
     note: str = ""
 
+    def take(self, rows: npt.NDArray[np.intp]) -> Target:
+        """Return the target of some rows; classes that none of them has are gone."""
+        if not self.task.is_classification:
+            return replace(self, values=self.values[rows])
+        present, codes = np.unique(self.values[rows], return_inverse=True)
+        classes = tuple(self.classes[code] for code in present)
+        task = Task.BINARY if len(classes) == 2 else Task.MULTICLASS
+        return Target(task, codes.astype(np.int64), classes, self.note)
+
 
 def missing_rows(column: pd.Series[Any]) -> npt.NDArray[np.bool_]:
     """(n,) whether the row has no target."""
@@ -51,22 +61,48 @@ def missing_rows(column: pd.Series[Any]) -> npt.NDArray[np.bool_]:
     return np.asarray(missing, dtype=bool)
 
 
-def read_target(column: pd.Series[Any], kind: TaskKind | None) -> Target:
+def read_target(column: pd.Series[Any], kind: TaskKind | None, metric_name: str | None = None) -> Target:
     """Read a target without missing values.
 
+    Args:
+        column: one value a row.
+        kind: as the user gave it; None: what the metric is for, where the target allows it, else inferred.
+        metric_name: as the user gave it; None: the task's default.
+
     Raises:
-        DataError: it is constant, has too many classes, or is not made of numbers for a regression.
+        DataError: it is constant, or not made of numbers, for a regression.
     """
     column = column.infer_objects()
-    if kind is None:
-        kind, why = _infer_kind(column)
-        note = f"Task {kind}, as the target {column.name!r} {why} (set data.task for another)."
-    else:
-        note = ""
+    kind, note = (kind, "") if kind is not None else _choose_kind(column, metric_name)
     if kind is TaskKind.REGRESSION:
         return Target(Task.REGRESSION, _read_numbers(column), note=note)
     codes, classes = _read_classes(column)
     return Target(Task.BINARY if len(classes) == 2 else Task.MULTICLASS, codes, classes, note)
+
+
+def _choose_kind(column: pd.Series[Any], metric_name: str | None) -> tuple[TaskKind, str]:
+    """Return the kind that the metric is for, else the one that the values look like, and a note."""
+    inferred, why = _infer_kind(column)
+    wanted = kind_of_metric(metric_name)
+    if wanted is None or wanted is inferred or not can_be(column, wanted):
+        return inferred, f"Task {inferred}, as the target {column.name!r} {why} (give --task for another)."
+    return wanted, f"Task {wanted}, as the metric {metric_name} is for it."
+
+
+def kind_of_metric(name: str | None) -> TaskKind | None:
+    """Return the one kind of task, forecasting aside, that a metric is for; None where that is not known."""
+    tasks = frozenset() if name is None else tasks_of(name)
+    if Task.REGRESSION in tasks:
+        return TaskKind.REGRESSION
+    return TaskKind.CLASSIFICATION if Task.BINARY in tasks else None
+
+
+def can_be(column: pd.Series[Any], kind: TaskKind) -> bool:
+    """Return whether a target without missing values can be learnt as such a task."""
+    if kind is TaskKind.REGRESSION:
+        numbers = _values.as_numbers(column, _values.uses_decimal_comma(column))
+        return bool(np.isfinite(numbers).all()) and len(np.unique(numbers)) > 1
+    return 2 <= len(set(_class_labels(column))) <= most_classes(column)
 
 
 def _infer_kind(column: pd.Series[Any]) -> tuple[TaskKind, str]:
@@ -98,26 +134,22 @@ def _read_numbers(column: pd.Series[Any]) -> npt.NDArray[np.float64]:
     return values
 
 
+def most_classes(column: pd.Series[Any]) -> int:
+    """Return how many classes a target can have: every other row repeats one, and fractions are few."""
+    fractions = types.is_float_dtype(column.dtype) and bool((column % 1 != 0).any())
+    most = _MOST_CLASSES_INFERRED if fractions else _MOST_CLASSES
+    return min(most, max(2, len(column) // 2))
+
+
 def _read_classes(column: pd.Series[Any]) -> tuple[npt.NDArray[np.int64], tuple[ClassLabel, ...]]:
     labels = _class_labels(column)
     classes = tuple(sorted(set(labels)))
-    if len(classes) < 2:
-        raise DataError(
-            f"The target {column.name!r} is {classes[0]!r} in every row: there is only one class."
-        )
-    fractions = types.is_float_dtype(column.dtype) and isinstance(classes[0], str)
-    most = _MOST_CLASSES_INFERRED if fractions else _MOST_CLASSES
-    if len(classes) > min(most, max(2, len(labels) // 2)):
-        raise DataError(
-            f"The target {column.name!r} has {len(classes)} distinct values in {len(labels)} rows, too many "
-            "for classification: set data.task=regression or name another target."
-        )
     codes = {label: code for code, label in enumerate(classes)}
     return np.array([codes[label] for label in labels], dtype=np.int64), classes
 
 
 def _class_labels(column: pd.Series[Any]) -> list[Any]:
-    """The labels as given: bools, whole numbers as int, and all else as strings."""
+    """Return the labels as given: bools, whole numbers as int, and all else as strings."""
     if types.is_bool_dtype(column.dtype):
         return [bool(value) for value in column]
     if types.is_numeric_dtype(column.dtype):
@@ -125,33 +157,6 @@ def _class_labels(column: pd.Series[Any]) -> list[Any]:
         if (numbers % 1 == 0).all():
             return [int(value) for value in column]
     return list(_values.as_labels(column))
-
-
-def check_class_counts(target: Target, wanted: int, why: str) -> None:
-    """Refuse classes with too few rows to be in every part.
-
-    Raises:
-        DataError: the message names the rarest class and the ways out.
-    """
-    counts = np.bincount(target.values, minlength=len(target.classes))
-    rarest = int(counts.argmin())
-    if counts[rarest] < wanted:
-        raise DataError(
-            f"Class {target.classes[rarest]!r} has {counts[rarest]} rows, but {why} needs at least {wanted} "
-            "of each class: merge or leave out rare classes, or set split.method=random."
-        )
-
-
-def check_training_classes(target: Target, rows: npt.NDArray[np.intp]) -> None:
-    """Refuse a split that leaves a class without training rows.
-
-    Raises:
-        DataError: the message names the class.
-    """
-    absent = set(range(len(target.classes))) - set(np.unique(target.values[rows]).tolist())
-    if absent:
-        label = target.classes[min(absent)]
-        raise DataError(f"Class {label!r} has no training row: use another split, or more of its rows.")
 
 
 def check_scale(target: Target, config: TargetConfig) -> None:
@@ -168,7 +173,10 @@ def check_scale(target: Target, config: TargetConfig) -> None:
             )
     elif asked_log1p and target.values.min() <= -1:
         lowest = target.values.min()
-        raise DataError(f"target.transform=log1p needs targets above -1, the lowest is {lowest:g}: use none.")
+        raise DataError(
+            f"target.transform=log1p needs targets above -1, the lowest is {lowest:g}: give "
+            "--set target.transform=none."
+        )
 
 
 def fit_target_transform(y: npt.NDArray[np.float64], config: TargetConfig, metric: Metric) -> TargetTransform:
@@ -178,9 +186,10 @@ def fit_target_transform(y: npt.NDArray[np.float64], config: TargetConfig, metri
     )
     log1p = automatic or config.transform is TransformChoice.LOG1P
     clip_min = 0.0 if automatic and config.clip_min is None else config.clip_min
-    z = TargetTransform(log1p=log1p).forward(y)
+    centre, unit = target_place(np.asarray(TargetTransform(log1p=log1p).forward(y), dtype=np.float64))
+    z = TargetTransform(log1p=log1p, centre=centre, unit=unit).forward(y)
     std = float(z.std())
-    return TargetTransform(log1p=log1p, mean=float(z.mean()), std=std if std > 0 else 1.0, clip_min=clip_min)
+    return TargetTransform(log1p, float(z.mean()), std if std > 0 else 1.0, clip_min, centre, unit)
 
 
 def target_notes(transform: TargetTransform, config: TargetConfig, metric: Metric) -> Sequence[str]:
@@ -188,6 +197,6 @@ def target_notes(transform: TargetTransform, config: TargetConfig, metric: Metri
     if config.transform is TransformChoice.AUTO and transform.log1p:
         return (
             f"Trained on log1p of the target, as the metric {metric.name} is relative and no target is "
-            "negative (set target.transform=none otherwise).",
+            "negative (--set target.transform=none otherwise).",
         )
     return ()

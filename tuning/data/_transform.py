@@ -16,6 +16,7 @@ import pandas as pd
 from tuning.data import _columns, _text
 from tuning.data._columns import ColumnSpec
 from tuning.data._dense import HEAVY_TAIL, HEAVY_TAIL_FOR_CLASSES, DenseEncoder, is_one_hot
+from tuning.data._float32 import Float32Map
 from tuning.data._frame import Wanted
 from tuning.data._roles import decide
 from tuning.data._sequences import SequenceEncoder
@@ -44,6 +45,7 @@ class TableTransform:
         levels: of each categorical column, in the order of their codes.
         text: one pipeline per column of text or characters.
         vectors: fills missing embeddings with the training mean; None without embeddings.
+        single: moves numbers to where float32 tells them apart.
         dense: the encoding for networks.
         schema: describes the tables that `apply` makes.
         classes: label of each class code; empty for regression.
@@ -54,6 +56,7 @@ class TableTransform:
     levels: tuple[tuple[str, ...], ...]
     text: tuple[Pipeline, ...]
     vectors: SimpleImputer | None
+    single: Float32Map
     dense: DenseEncoder
     schema: Schema
     classes: tuple[ClassLabel, ...] = ()
@@ -70,7 +73,7 @@ class TableTransform:
         if frame is None:
             raise DataError("There are no rows to predict: give them, or name the file that holds them.")
         _columns.check_present(self.columns, frame)
-        numbers = _columns.read_numeric(self.columns, frame)
+        numbers = self.single.apply(_columns.read_numeric(self.columns, frame))
         codes = self._codes(frame)
         return Table(
             numeric=np.ascontiguousarray(numbers, dtype=np.float32),
@@ -127,6 +130,7 @@ class TableTransform:
             "levels": self.levels,
             "classes": self.classes,
             "schema": asdict(self.schema),
+            "single": self.single.to_json(),
             "sequence": None if self.sequence is None else self.sequence.to_json(),
         }
         (folder / _STATE_FILE).write_text(json.dumps(state), encoding="utf-8")
@@ -148,13 +152,15 @@ class TableTransform:
         try:
             state = json.loads((folder / _STATE_FILE).read_text(encoding="utf-8"))
             encoders = load_encoders(folder)
+            schema = schema_from_json(state["schema"])
             return cls(
                 columns=tuple(map(ColumnSpec.from_json, state["columns"])),
                 levels=tuple(map(tuple, state["levels"])),
                 text=tuple(encoders["text"]),
                 vectors=encoders["vectors"],
+                single=Float32Map.from_json(state.get("single"), len(schema.numeric)),
                 dense=DenseEncoder(encoders["numeric"], encoders["one_hot"]),
-                schema=schema_from_json(state["schema"]),
+                schema=schema,
                 classes=tuple(state["classes"]),
                 sequence=None if state["sequence"] is None else SequenceEncoder.from_json(state["sequence"]),
             )
@@ -232,8 +238,9 @@ def fit_transform(frame: pd.DataFrame, settings: FitSettings) -> tuple[TableTran
         target=settings.target,
         sequence=None if sequence is None else sequence.schema,
     )
+    unmoved = Float32Map.identity(len(schema.numeric))
     unfitted = TableTransform(
-        columns, levels, text, None, DenseEncoder(None, None), schema, settings.classes, sequence
+        columns, levels, text, None, unmoved, DenseEncoder(None, None), schema, settings.classes, sequence
     )
     return _with_encoders(unfitted, frame, settings.seed), notes
 
@@ -248,13 +255,15 @@ def _with_encoders(transform: TableTransform, frame: pd.DataFrame, seed: int) ->
     from sklearn.impute import SimpleImputer
 
     numbers = _columns.read_numeric(transform.columns, frame)
+    single = Float32Map.fit(numbers)
+    numbers = single.apply(numbers)
     tail = HEAVY_TAIL_FOR_CLASSES if transform.schema.task.is_classification else HEAVY_TAIL
     dense = DenseEncoder.fit(numbers, transform.schema.cardinalities, seed, tail)
     vectors = _columns.read_vectors(transform.columns, frame)
     imputer = SimpleImputer(keep_empty_features=True).fit(vectors) if vectors.shape[1] else None
     components = sum(len(pipeline["svd"].components_) for pipeline in transform.text)
     schema = replace(transform.schema, dense_width=dense.width, embedding_width=vectors.shape[1] + components)
-    return replace(transform, vectors=imputer, dense=dense, schema=schema)
+    return replace(transform, vectors=imputer, single=single, dense=dense, schema=schema)
 
 
 def _weights(column: pd.Series[Any]) -> npt.NDArray[np.float64]:

@@ -16,40 +16,21 @@ import numpy.typing as npt
 import pandas as pd
 from pandas.api import types
 
+from tuning.data._dates import DateFormat, fitting_formats
+from tuning.data._day_forms import ISO
+from tuning.data._numbers import NO_VALUES, NumberFormat, infer_numbers
+
 FloatArray = npt.NDArray[np.float64]
 Column = pd.Series  # of any type
 
 MISSING_TOKENS = frozenset({"", "?", "na", "n/a", "#n/a", "nan", "null", "<na>", "nat"})
-_NO_NUMBER_TOKENS = MISSING_TOKENS | {"none", "-", "--", "missing", "unknown", "inf", "-inf", "+inf"}
 _TRUE, _FALSE = (
     frozenset({"true", "yes", "t", "y", "on", "1", "1.0"}),
     frozenset({"false", "no", "f", "n", "off", "0", "0.0"}),
 )
-_THOUSANDS = r"^([+-]?\d{1,3}(?:,\d{3})+)(\.\d+)?$"
-_DECIMAL_COMMA = r"^[+-]?\d+(?:\.\d{3})*,\d+$"
 _MICROSECONDS_PER_DAY = 86_400_000_000
 
-ISO_FORMAT = "ISO8601"
-NUMBER_FORMATS = ("%Y%m%d", "%Y%m", "%Y")
-DATETIME_FORMATS = (
-    ISO_FORMAT,
-    *(
-        day + time
-        for day in (
-            *(f"{a}{sep}{b}{sep}%Y" for sep in "-/." for a, b in (("%d", "%m"), ("%m", "%d"))),
-            "%Y/%m/%d",
-            "%d/%m/%y",
-            "%m/%d/%y",
-            "%d %b %Y",
-            "%d-%b-%Y",
-            "%d %B %Y",
-            "%b %d, %Y",
-            "%B %d, %Y",
-            "%b %d %Y",
-        )
-        for time in ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
-    ),
-)
+ISO_FORMAT = ISO
 
 
 def is_missing(value: object) -> bool:
@@ -105,41 +86,21 @@ def _jsonable(value: object) -> Any:
 def as_numbers(column: Column[Any], decimal_comma: bool = False) -> FloatArray:
     """(n,) float64: nan where missing, infinite or not a number; durations in seconds, dates in days."""
     if types.is_timedelta64_dtype(column.dtype):
-        numbers = column.dt.total_seconds().to_numpy(np.float64)
-    elif types.is_datetime64_any_dtype(column.dtype):
-        numbers = days_since_epoch(as_datetimes(column, ISO_FORMAT))
-    elif is_words(column):
-        numbers = _numbers_from_labels(as_labels(column), decimal_comma)
-    else:
-        numbers = column.to_numpy(dtype=np.float64, na_value=np.nan)
-    return np.where(np.isfinite(numbers), numbers, np.nan)
-
-
-def _numbers_from_labels(labels: Column[Any], decimal_comma: bool) -> FloatArray:
-    codes, distinct = pd.factorize(labels, use_na_sentinel=True)
-    text = pd.Series(distinct, dtype="str").str.strip("$€£₹¥% ")
-    if decimal_comma:
-        text = text.str.replace(".", "", regex=False).str.replace(",", ".", regex=False)
-    else:
-        grouped = text.str.match(_THOUSANDS).to_numpy(dtype=bool)
-        text = text.where(~grouped, text.str.replace(",", "", regex=False))
-    values = pd.to_numeric(text.where(text.str.fullmatch(r"[+\-.\deE]+"), None), errors="coerce")
-    return np.append(values.to_numpy(np.float64), np.nan)[codes]  # code -1, missing, is the last
+        return np.asarray(column.dt.total_seconds(), dtype=np.float64)
+    if types.is_datetime64_any_dtype(column.dtype):
+        return days_since_epoch(as_datetimes(column, ISO_FORMAT))
+    return NumberFormat(decimal_comma).read(column)
 
 
 def uses_decimal_comma(column: Column[Any]) -> bool:
-    """Whether numbers are written 1.234,5: every number in sight has a comma that thousands cannot have."""
-    if not is_words(column):
-        return False
-    text = pd.Series(as_labels(column).dropna().unique(), dtype="str")
-    text = text[text.str.contains(",", regex=False)]
-    return bool(len(text) and text.str.match(_DECIMAL_COMMA).all() and not text.str.match(_THOUSANDS).all())
+    """Return whether more values are numbers with a decimal comma, as 1.234,5, than with a point."""
+    return is_words(column) and infer_numbers(as_labels(column)).format.decimal_comma
 
 
 def share_of_numbers(column: Column[Any], decimal_comma: bool) -> float:
     """Share of numbers among the values that do not stand for a missing one; 0 where there are none."""
-    distinct = pd.Series(as_labels(column).dropna(), dtype="str")
-    present = distinct[~distinct.str.casefold().isin(_NO_NUMBER_TOKENS)]
+    labels = as_labels(column).dropna()
+    present = labels[~labels.astype("str").str.casefold().isin(NO_VALUES)]
     return float(np.isfinite(as_numbers(present, decimal_comma)).mean()) if len(present) else 0.0
 
 
@@ -160,30 +121,21 @@ def _truth(label: str) -> float:
 
 def as_datetimes(column: Column[Any], format: str) -> pd.Series[pd.Timestamp]:
     """(n,) datetimes without a time zone (in UTC where they had one), NaT where missing or not a date."""
-    values = column if types.is_datetime64_any_dtype(column.dtype) else _dates_as_text(column)
-    parsed = pd.to_datetime(values, format=format, errors="coerce", utc=True)
-    return pd.Series(parsed.dt.tz_localize(None).to_numpy("datetime64[us]"), index=column.index)
-
-
-def _dates_as_text(column: Column[Any]) -> Column[Any]:
-    """date and datetime objects in ISO format, all else as labels."""
-    if not is_words(column):
-        return as_labels(column)
-    return column.astype(object).map(
-        lambda value: value.isoformat() if isinstance(value, date) else _label(value)
-    )
+    stamps: pd.Series[Any] = pd.Series(DateFormat(format).read(column), index=column.index)
+    return stamps
 
 
 def datetime_formats(column: Column[Any], share: float) -> tuple[str, ...]:
     """The formats in which at least `share` of the present values are dates, the best guess first."""
-    if types.is_datetime64_any_dtype(column.dtype):
-        return (ISO_FORMAT,)
-    known = DATETIME_FORMATS if is_words(column) else NUMBER_FORMATS
-    text = pd.Series(_dates_as_text(column).dropna().unique(), dtype=object)
-    if not text.iloc[:20].astype(str).str.contains(r"\d.*\d", regex=True).any():
-        return ()
-    candidates = [name for name in known if as_datetimes(text.iloc[:10], name).notna().any()]
-    return tuple(name for name in candidates if as_datetimes(text, name).notna().mean() >= share)
+    values = as_labels(column) if not _holds_dates(column) else column
+    return tuple(found.form for found in fitting_formats(values, least=share))
+
+
+def _holds_dates(column: Column[Any]) -> bool:
+    is_time = types.is_datetime64_any_dtype(column.dtype)
+    return is_time or (
+        column.dtype == object and bool(column.map(lambda value: isinstance(value, date)).any())
+    )
 
 
 def days_since_epoch(times: pd.Series[pd.Timestamp]) -> FloatArray:

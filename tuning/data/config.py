@@ -20,6 +20,15 @@ Names = Annotated[tuple[str, ...], BeforeValidator(_split_names)]
 """Column names: a list, or one string with commas."""
 
 
+def _one_character(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    value = {"\\t": "\t", "tab": "\t"}.get(value, value)
+    if len(value) != 1:
+        raise ValueError(f"a delimiter is one character such as ';' (or tab), not {value!r}")
+    return value
+
+
 class ColumnRole(StrEnum):
     """What a column is for."""
 
@@ -92,7 +101,12 @@ class DataConfig(_Section):
         sequence_layout: of a sequence column of nested lists. `auto`: channels are the axis of one
             length in all rows; where both axes are, the longer one holds the steps.
         delimiter: of a CSV file; None: sniffed.
+        decimal_comma: numbers in text are written as 1.234,5; None: told by the values of each column.
+        day_first: dates in text are written day before month, as 31/01/2024; None: told by the values of
+            each column.
         drop_missing_target: leave out rows without a target instead of refusing them.
+        min_class_rows: of classification: leave out the rows of classes that have fewer rows, or none to
+            train on, instead of refusing them.
         time: of forecasting: the column of the time stamps, or several that make them up (date and hour;
             year, month and day).
         series: of forecasting: the columns that tell one series from another; none: it is one series.
@@ -110,8 +124,11 @@ class DataConfig(_Section):
     roles: dict[str, ColumnRole] = Field(default_factory=dict)
     embedding_prefixes: tuple[Annotated[str, Field(min_length=1)], ...] = ()
     sequence_layout: SequenceLayout = SequenceLayout.AUTO
-    delimiter: str | None = None
+    delimiter: Annotated[str | None, BeforeValidator(_one_character)] = None
+    decimal_comma: bool | None = None
+    day_first: bool | None = None
     drop_missing_target: bool = False
+    min_class_rows: int | None = Field(default=None, ge=1)
     time: Names = ()
     series: Names = ()
     horizon: int | None = Field(default=None, ge=1)
@@ -189,17 +206,23 @@ class SplitConfig(_Section):
     @model_validator(mode="after")
     def _check(self) -> SplitConfig:
         if not self.is_kfold and self.valid <= 0:
-            raise ValueError("valid must be above 0 unless folds is 2 or more")
+            raise ValueError("split.valid must be above 0 unless split.folds is 2 or more")
         for name, part in (("valid", self.valid), ("test", self.test)):
             if part >= 1 and not float(part).is_integer():
                 raise ValueError(f"{name} is a share below 1 or a whole number of time steps, not {part:g}")
         shares = self.valid < 1 and self.test < 1
         if shares and not self.is_kfold and self.valid + self.test >= 1:
-            raise ValueError(f"valid + test must leave rows to train on, they are {self.valid + self.test:g}")
+            raise ValueError(
+                f"split.valid + split.test must leave rows to train on, they are {self.valid + self.test:g}"
+            )
         needs_column = self.method in (SplitMethod.TIME, SplitMethod.COLUMN)
         if needs_column and self.column is None:
-            raise ValueError(f"method {self.method} needs the name of a column in column")
+            raise ValueError(
+                f"split.method={self.method} needs the name of a column: --set split.column=NAME"
+            )
         takes_column = needs_column or self.method is SplitMethod.GROUP
         if self.column is not None and not takes_column:
-            raise ValueError(f"column needs method group, time or column, the method is {self.method}")
+            raise ValueError(
+                f"split.column needs --set split.method=group, time or column, the method is {self.method}"
+            )
         return self

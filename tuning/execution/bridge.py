@@ -95,7 +95,8 @@ class SessionScheduler(DriverSide, FIFOScheduler):  # type: ignore[misc]
             return None
         return (
             f"The trial came to no end of a unit in {HANG_LIMITS} times its limit "
-            f"of {spec.time_limit_s:g} s; raise resources.trial_time_limit_s if a unit may take so long; it hung at:\n{stacks}"
+            f"of {spec.time_limit_s:g} s; raise resources.trial_time_limit_s if a unit may take so long; "
+            f"it hung at:\n{stacks}"
         )
 
 

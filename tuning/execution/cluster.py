@@ -16,11 +16,11 @@ from ray._private import worker
 from ray._private.authentication.authentication_token_setup import (
     maybe_enable_token_auth_if_token_available,
 )
-from ray.job_config import JobConfig
 from ray.util.client import ray as ray_client
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from tuning.errors import InputError
+from tuning.execution._ray_internals import DriverJob
 from tuning.execution.machine import check_scratch, usable_cpus
 from tuning.execution.shares import Node
 from tuning.execution.signals import sigterm_held_back
@@ -131,7 +131,7 @@ def _start(address: str, study: str) -> None:
             ray.init(
                 address=address,
                 num_cpus=usable_cpus() if is_local else None,
-                job_config=JobConfig(metadata={JOB_NAME: study} if study else None),
+                job_config=DriverJob({JOB_NAME: study} if study else {}),
                 include_dashboard=True if is_local else None,
                 log_to_driver=False,
                 logging_level=logging.ERROR,

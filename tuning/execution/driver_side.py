@@ -14,9 +14,9 @@ _LIVE: WeakValueDictionary[int, DriverSide] = WeakValueDictionary()
 class DriverSide:
     """Base of what Ray Tune is given and calls in the driver.
 
-    `tune.Tuner` pickles its searcher, scheduler and stopper when it is made. They lead to the session, the record
-    and the terminal, which no other process may have: a pickle of them is a number, by which the driver alone
-    finds the very object again.
+    `tune.Tuner` pickles its searcher, scheduler and stopper when it is made. They lead to the session, the
+    record and the terminal, which no other process may have: a pickle of them is a number, by which the
+    driver alone finds the very object again.
     """
 
     def __reduce__(self) -> tuple[Callable[[int], DriverSide], tuple[int]]:

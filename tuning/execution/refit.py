@@ -132,7 +132,7 @@ def _refit(config: dict[str, Any]) -> None:
     model.mark_best()
     if group.rank == 0:
         progress = Progress(units_done=job.units, best_units=job.units)
-        job.study.mirror.push(write_checkpoint(job.folder, "model", [model], progress))
+        job.study.mirror.push(write_checkpoint(job.folder, "model", [model], progress, to_go_on=False))
 
 
 def _steering_rows(train: Table) -> Table:

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import copy
 import math
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
-from optuna.storages import InMemoryStorage
 from optuna.trial import FrozenTrial, Trial, TrialState
 from ray.tune.search.optuna import OptunaSearch
 
 from tuning.config import SearchConfig
 from tuning.families import Family
 from tuning.metrics import Direction
-from tuning.sampling import make_sampler
+from tuning.sampling import DIVERGED, ComparableStorage, make_sampler
 from tuning.session import Draw
-from tuning.store import Status, best_so_far
+from tuning.store import Status, best_so_far, has_diverged
 
 _MODES = {Direction.MINIMIZE: "min", Direction.MAXIMIZE: "max"}
 
@@ -26,7 +26,8 @@ class FamilySearch(OptunaSearch):  # type: ignore[misc]
 
     Differs from `OptunaSearch` where that loses or bends what happened: each draw is seeded by study,
     family and number; a pruned trial is told as PRUNED with its scores; a failed or diverged one as
-    FAIL, never left RUNNING; and the copy can be rebuilt from a record, running trials included.
+    FAIL, never left RUNNING; the sampler is shown what it can compare (`ComparableStorage`); and the copy
+    can be rebuilt from a record, running trials included.
 
     Args:
         config: sampler and seed.
@@ -38,7 +39,7 @@ class FamilySearch(OptunaSearch):  # type: ignore[misc]
         self._config = config
         self._family = family
         self._direction = direction
-        self._copy = InMemoryStorage()
+        self._copy = ComparableStorage(config.sampler, direction)
         super().__init__(
             space=family.space.suggest,
             metric="value",
@@ -53,6 +54,7 @@ class FamilySearch(OptunaSearch):  # type: ignore[misc]
         for trial in sorted(trials, key=lambda trial: trial.number):
             heard = copy.copy(trial)
             heard.intermediate_values = best_so_far(trial, self._direction)
+            heard.user_attrs = {DIVERGED: True} if has_diverged(trial) else {}
             self._copy.create_new_trial(self._study_id, template_trial=heard)
         if not trials:
             space = self._family.space
@@ -62,7 +64,10 @@ class FamilySearch(OptunaSearch):  # type: ignore[misc]
         """Draw the next configuration."""
         number = sum(trial.state is not TrialState.WAITING for trial in self._trials())
         self._ot_study.sampler = make_sampler(self._config, self._family.name, number)
-        self.suggest(str(number))
+        with warnings.catch_warnings():
+            # It takes the time that GP needs to learn for a mistake of the space's author.
+            warnings.filterwarnings("ignore", "Define-by-run function", UserWarning)
+            self.suggest(str(number))
         trial: Trial = self._ot_trials[str(number)]
         frozen = self._copy.get_trial(self._id(number))
         return Draw(trial.params, trial.distributions, frozen.system_attrs)
@@ -79,6 +84,8 @@ class FamilySearch(OptunaSearch):  # type: ignore[misc]
         elif status is Status.COMPLETED and value is not None and math.isfinite(value):
             self._ot_study.tell(trial.number, value, state=TrialState.COMPLETE)
         else:
+            if status is Status.DIVERGED:
+                self._copy.set_trial_user_attr(trial._trial_id, DIVERGED, True)
             self._ot_study.tell(trial.number, state=TrialState.FAIL)
 
     @property

@@ -71,11 +71,13 @@ class Leaderboard(Ranking):
         """
         return to_markdown(self, top, show_all)
 
-    def table(self, top: int | None = None, show_all: bool = False) -> Table:
-        """A table for the terminal, its hyperparameters cut to the width.
+    def table(self, top: int | None = None, show_all: bool = False, *, width: int | None = None) -> Table:
+        """A table for the terminal.
 
         Args:
             top: number of ranked rows, to which the best of each family is added; None: all.
             show_all: unranked rows too.
+            width: columns of the terminal; what has no room is left out by whole columns and named. None:
+                hyperparameters and model names are cut.
         """
-        return to_table(self, top, show_all)
+        return to_table(self, top, show_all, width)

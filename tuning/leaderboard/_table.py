@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from rich import box
+from rich.cells import cell_len
 from rich.table import Table
 from rich.text import Text
 
@@ -20,6 +21,11 @@ from tuning.store import Status
 _STAR = "★"
 _HEADER = ("rank", "model", "trial", "status", "valid", "test", "iter", "time", "params")
 _GIVING_WAY = frozenset({"model", "params"})  # the trial's id repeats the model
+# What a narrow terminal leaves out, the first first.
+_LEFT_OUT_FIRST = ("params", "model", "iter", "time", "status")
+_TRIAL = _HEADER.index("trial")
+_GAP = 2
+_LEAST_OF_PARAMS = 10
 _RIGHT_ALIGNED = frozenset({"rank", "valid", "test", "iter", "time"})
 _STATUS_STYLES = {
     Status.COMPLETED: "green",
@@ -39,12 +45,55 @@ class _Selection:
     caption: str
 
 
-def to_table(board: Ranking, top: int | None, show_all: bool) -> Table:
-    """The table for the terminal: hyperparameters and model names give way when it is too wide."""
+def to_table(board: Ranking, top: int | None, show_all: bool, width: int | None = None) -> Table:
+    """Return the table for the terminal.
+
+    Args:
+        board: what is shown.
+        top: number of ranked rows, None: all.
+        show_all: unranked rows too.
+        width: columns of the terminal; whole columns are left out, and named, until the rest fits. None:
+            hyperparameters and model names are cut.
+    """
     selection = _select(board, top, show_all)
-    table = Table(
-        title=Text(_title(board)),
-        caption=Text(selection.caption),
+    names = _telling_params(board.rows)
+    cells = [_cells(row, names[row.model]) for row in selection.rows]
+    left_out = _left_out(cells, width)
+    shown = [place for place, name in enumerate(_HEADER) if name not in left_out]
+
+    table = _empty_table(_title(board), _caption(selection.caption, left_out))
+    for place in shown:
+        name = _HEADER[place]
+        side: Literal["left", "right"] = "right" if name in _RIGHT_ALIGNED else "left"
+        # An id that is wider than all there is goes on in the next line.
+        is_long = bool(left_out) and name == "trial"
+        table.add_column(name, justify=side, no_wrap=name not in _GIVING_WAY and not is_long)
+    for row, texts in zip(selection.rows, cells, strict=True):
+        styled = _styled(row, _with_star(row, texts, left_out))
+        if left_out:
+            styled[_TRIAL].no_wrap, styled[_TRIAL].overflow = False, "fold"
+        table.add_row(*(styled[place] for place in shown))
+    return table
+
+
+def _with_star(row: LeaderboardRow, cells: Sequence[str], left_out: Sequence[str]) -> Sequence[str]:
+    """The cells; the star of a model that is left out stands before its trial."""
+    if "model" not in left_out:
+        return cells
+    star = _STAR if row.best_of_family else " "
+    return [f"{star} {cell}" if place == _TRIAL else cell for place, cell in enumerate(cells)]
+
+
+def _caption(text: str, left_out: Sequence[str]) -> str:
+    if not left_out:
+        return text
+    return f"{text}\nleft out, too narrow: {', '.join(left_out)}; --format csv has them"
+
+
+def _empty_table(title: str, caption: str) -> Table:
+    return Table(
+        title=Text(title),
+        caption=Text(caption),
         title_justify="left",
         caption_justify="left",
         title_style="bold",
@@ -53,14 +102,23 @@ def to_table(board: Ranking, top: int | None, show_all: bool) -> Table:
         show_edge=False,
         padding=(0, 1, 0, 0),
     )
-    for name in _HEADER:
-        table.add_column(
-            name, justify="right" if name in _RIGHT_ALIGNED else "left", no_wrap=name not in _GIVING_WAY
-        )
-    names = _telling_params(board.rows)
-    for row in selection.rows:
-        table.add_row(*_styled(row, _cells(row, names[row.model])))
-    return table
+
+
+def _left_out(rows: Sequence[Sequence[str]], width: int | None) -> Sequence[str]:
+    """Names of the columns that have no room in `width`."""
+    if width is None:
+        return ()
+    widths = {
+        name: max(map(cell_len, [name, *(row[place] for row in rows)])) + _GAP
+        for place, name in enumerate(_HEADER)
+    }
+    widths["params"] = min(widths["params"], _LEAST_OF_PARAMS + _GAP)
+    for number in range(len(_LEFT_OUT_FIRST)):
+        left_out = _LEFT_OUT_FIRST[:number]
+        star = cell_len(_STAR) + 1 if "model" in left_out else 0
+        if sum(widths.values()) - sum(widths[name] for name in left_out) + star - _GAP <= width:
+            return left_out
+    return _LEFT_OUT_FIRST
 
 
 def to_markdown(board: Ranking, top: int | None, show_all: bool) -> str:

@@ -3,7 +3,7 @@
 from tuning.metrics._details import describe
 from tuning.metrics._metric import Direction, Metric
 from tuning.metrics._predictions import Predictions
-from tuning.metrics._registry import get_metric, metrics_for, score_all
+from tuning.metrics._registry import get_metric, metrics_for, score_all, tasks_of
 
 __all__ = [
     "Direction",
@@ -13,4 +13,5 @@ __all__ = [
     "get_metric",
     "metrics_for",
     "score_all",
+    "tasks_of",
 ]

@@ -65,8 +65,22 @@ def metrics_for(task: Task) -> tuple[Metric, ...]:
     return tuple(metric for metric in _METRICS if task in metric.tasks)
 
 
-def get_metric(name: str | None, task: Task) -> Metric:
-    """The metric of that name; None: the task's default.
+def tasks_of(name: str) -> frozenset[Task]:
+    """Return the tasks that a metric of that name is defined for; none of an unknown one.
+
+    >>> sorted(tasks_of("rmse"))
+    [<Task.FORECASTING: 'forecasting'>, <Task.REGRESSION: 'regression'>]
+    """
+    return frozenset().union(*(metric.tasks for metric in _METRICS if metric.name == name))
+
+
+def get_metric(name: str | None, task: Task, way_out: str = "") -> Metric:
+    """Return the metric of that name; None: the task's default.
+
+    Args:
+        name: as a study file has it.
+        task: of the target.
+        way_out: what else can be typed where the metric fits another task alone.
 
     Raises:
         ConfigError: there is none for the task; the message lists the choices and the closest one.
@@ -76,8 +90,9 @@ def get_metric(name: str | None, task: Task) -> Metric:
     if name in choices:
         return choices[name]
     closest = difflib.get_close_matches(name, choices, n=1)
-    hint = f" Did you mean {closest[0]}?" if closest else ""
-    raise ConfigError(f"metric: {name!r} is not a metric for {task}: choose from {', '.join(choices)}.{hint}")
+    hint = f" Did you mean {closest[0]}?" if closest and not tasks_of(name) else ""
+    listed = f"choose from {', '.join(choices)}{way_out}.{hint}"
+    raise ConfigError(f"metric: {name!r} is not a metric for {task}: {listed}")
 
 
 def score_all(task: Task, predictions: Predictions) -> dict[str, float]:

@@ -14,7 +14,8 @@ from tuning.progress._snapshot import Snapshot
 from tuning.progress._view import View
 
 _MAX_FAMILIES = 10
-_LINES_AROUND_FAMILIES = 8
+# Two of them are long, and take a second line in a narrow terminal.
+_LINES_AROUND_FAMILIES = 10
 
 
 class LiveView(View):
@@ -69,4 +70,5 @@ class LiveView(View):
 
     def _draw(self, live: Live, snapshot: Snapshot, *, is_final: bool) -> None:
         room = max(1, min(_MAX_FAMILIES, self._console.height - _LINES_AROUND_FAMILIES))
-        live.update(render(snapshot, max_families=room, is_final=is_final), refresh=True)
+        drawing = render(snapshot, max_families=room, is_final=is_final, width=self._console.width)
+        live.update(drawing, refresh=True)

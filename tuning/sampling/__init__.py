@@ -18,8 +18,9 @@ from optuna.samplers import (
 from optuna.study import Study
 
 from tuning.config import SamplerName, SearchConfig
+from tuning.sampling._comparable import DIVERGED, ComparableStorage
 
-__all__ = ["derive_seed", "make_sampler"]
+__all__ = ["DIVERGED", "ComparableStorage", "derive_seed", "make_sampler"]
 
 
 def derive_seed(*parts: str | int) -> int:

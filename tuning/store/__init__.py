@@ -3,7 +3,7 @@
 from tuning.store._backend import JOURNAL_NAME, drop_torn_line
 from tuning.store._lease import Lease
 from tuning.store._lock import LOCK_NAME, DriverLock, driver_lock, is_driven
-from tuning.store._reading import best_so_far
+from tuning.store._reading import best_so_far, has_diverged
 from tuning.store._record import (
     Details,
     DriverDeaths,
@@ -34,6 +34,7 @@ __all__ = [
     "best_so_far",
     "driver_lock",
     "drop_torn_line",
+    "has_diverged",
     "is_driven",
     "trial_id",
 ]

@@ -43,6 +43,11 @@ def best_so_far(trial: FrozenTrial, direction: Direction) -> dict[int, float]:
     return curve
 
 
+def has_diverged(trial: FrozenTrial) -> bool:
+    """Return whether a trial ended by NaN, inf or an exploding loss; to Optuna it failed."""
+    return trial.state.is_finished() and _status(trial, driven=False) is Status.DIVERGED
+
+
 def read_trial(
     model: str, trial: FrozenTrial, direction: Direction, family: Mapping[str, Any], *, driven: bool
 ) -> TrialRecord:

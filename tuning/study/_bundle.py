@@ -15,7 +15,7 @@ import pandas as pd
 from tuning.data import Transform, Wanted, as_frame, load_transform
 from tuning.errors import RecordError
 from tuning.families import Family
-from tuning.models import Model
+from tuning.models import TRAINING, Model
 from tuning.session import StudyFolder, replace_folder, to_json
 from tuning.store import TrialRecord
 from tuning.study._restore import find_family, restore_models
@@ -116,6 +116,13 @@ def load_transforms(folder: StudyFolder) -> list[Transform]:
         return [load_transform(each) for each in folders]
 
 
+def is_of_all_folds(folder: StudyFolder) -> bool:
+    """Whether the bundle is of an earlier version, which tested and exported the mean of folds by time."""
+    with folder.mirror.reading(folder.best) as best:
+        path = best / BUNDLE_FILE
+        return path.is_file() and '"folds"' not in path.read_text()
+
+
 def export_bundle(study: PreparedStudy, record: TrialRecord) -> Path:
     """Copy a trial's models, transforms and description to `best/`, all or nothing.
 
@@ -132,9 +139,10 @@ def export_bundle(study: PreparedStudy, record: TrialRecord) -> Path:
     shutil.rmtree(draft, ignore_errors=True)
     count = len(study.data.folds)
     first_fold = study.header.first_fold(count)
-    earlier = shutil.ignore_patterns(*(f"fold-{number}" for number in range(first_fold)))
+    unused = [f"fold-{number}" for number in range(first_fold)]
+    earlier, predicting = shutil.ignore_patterns(*unused), shutil.ignore_patterns(*unused, TRAINING)
     with study.folder.checkpoint(record.checkpoint) as checkpoint:
-        shutil.copytree(checkpoint, draft / "model", ignore=earlier)
+        shutil.copytree(checkpoint, draft / "model", ignore=predicting)
     with study.folder.mirror.reading(study.folder.transforms) as transforms:
         shutil.copytree(transforms, draft / transforms.name, ignore=earlier)
     family = find_family(study.header.families, record.model)

@@ -9,7 +9,7 @@ from tuning.errors import TuningError
 from tuning.leaderboard import Leaderboard, LeaderboardRow, build_leaderboard
 from tuning.session import StudyFolder, write_atomically
 from tuning.store import Store
-from tuning.study._bundle import export_bundle
+from tuning.study._bundle import export_bundle, is_of_all_folds
 from tuning.study._restore import score_on_test
 from tuning.study._setup import PreparedStudy, StudyHeader
 
@@ -23,7 +23,9 @@ def conclude(study: PreparedStudy, store: Store) -> Leaderboard:
     score or the bundle, with a warning, and not the leaderboard.
     """
     leaderboard = _rank(study, store)
-    unscored = [row for row in leaderboard.rows if row.best_of_family and row.test is None]
+    by_last_fold = study.header.first_fold(len(study.data.folds)) > 0
+    is_outdated = by_last_fold and is_of_all_folds(study.folder)
+    unscored = [row for row in leaderboard.rows if row.best_of_family and (row.test is None or is_outdated)]
     if unscored and len(study.data.folds[0].test):
         for row in unscored:
             _score(study, store, row)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
 import pandas as pd
 
 from tuning.config import set_entry, validate_config
-from tuning.data import Rows, SplitMethod, keepable
+from tuning.data import Rows, SplitMethod, column_name, keepable, table_to_keep
 from tuning.errors import DataError, RecordError
 from tuning.leaderboard import Leaderboard
 from tuning.progress import make_view
@@ -59,9 +59,9 @@ class Study:
 
     Args:
         name: name of the study and of its folder.
-        data: path of a table, or a DataFrame, which is kept as Parquet in the study's own folder; an index
-            with a name becomes a column.
-        target: column to predict.
+        data: path of a table; or a DataFrame, a dict of columns or a list of dicts, which is kept as Parquet
+            in the study's own folder; an index with a name becomes a column.
+        target: column to predict; a label of a DataFrame as it is or as text.
         models: family names, paths of model files, or "all".
         metric: what is searched on; None: the task's default.
         storage: folder of the study folders, or the URI of their place in an object store.
@@ -76,16 +76,16 @@ class Study:
         self,
         name: str,
         *,
-        data: str | Path | pd.DataFrame,
-        target: str,
+        data: Rows,
+        target: Hashable,
         models: str | Sequence[str] = "all",
         metric: str | None = None,
         storage: Place = DEFAULT_STORAGE,
         quiet: bool = False,
         **settings: Any,
     ) -> None:
-        self._frame = data if isinstance(data, pd.DataFrame) else None
-        path = "DataFrame" if self._frame is not None else str(data)
+        self._frame = table_to_keep(data)
+        path = str(data) if self._frame is None else "DataFrame"
         raw: dict[str, Any] = {"name": name, "models": models, "metric": metric, "data": {"path": path}}
         _place(raw, {"target": target, "storage": str(storage), **settings})
         self._config = validate_config(raw, "Study")
@@ -227,10 +227,19 @@ class Study:
 
 def _place(raw: dict[str, Any], settings: Mapping[str, Any]) -> None:
     """Put settings where the configuration has them; a section is merged into what is there."""
-    for name, value in settings.items():
-        key = _PLACES.get(name, name)
+    for name, given in settings.items():
+        key, value = _PLACES.get(name, name), _as_text(name, given)
         if isinstance(value, Mapping):
             for entry, inner in value.items():
                 set_entry(raw, (key, entry), inner)
         elif value is not None:
             set_entry(raw, key, value)
+
+
+def _as_text(setting: str, value: Any) -> Any:
+    """The labels of columns that a setting names as the names that a file has; another setting as it is."""
+    if value is None or setting not in ("target", "time", "series"):
+        return value
+    if setting != "target" and isinstance(value, list | tuple):
+        return [column_name(label) for label in value]
+    return column_name(value)

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from tuning.models import Model
+from tuning.models import TRAINING, Model
 from tuning.models.errors import CheckpointError
 
 _PROGRESS_NAME = "trial.json"
@@ -43,14 +43,24 @@ class Progress:
     last_value: float | None = None
 
 
-def write_checkpoint(trial_folder: Path, name: str, models: Sequence[Model[Any]], progress: Progress) -> Path:
-    """Save the models (one a fold) and the progress under `trial_folder/name`, all or nothing."""
+def write_checkpoint(
+    trial_folder: Path, name: str, models: Sequence[Model[Any]], progress: Progress, *, to_go_on: bool = True
+) -> Path:
+    """Save the models (one a fold) and the progress under `trial_folder/name`, all or nothing.
+
+    Args:
+        trial_folder: of the trial.
+        name: of the checkpoint.
+        models: one a fold.
+        progress: of the trial.
+        to_go_on: with what going on with the training needs; without, it is enough to predict.
+    """
     final = trial_folder / name
     draft = final.with_name(f".{final.name}.draft")
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True)
     for fold, model in enumerate(models):
-        model.save(draft / f"fold-{fold}")
+        model.save(draft / f"fold-{fold}", to_go_on=to_go_on)
     (draft / _PROGRESS_NAME).write_text(json.dumps(asdict(progress)))
     _sync(draft)
     # Only a name that no record mentions can be in the way: left by a run that was killed here.
@@ -60,20 +70,23 @@ def write_checkpoint(trial_folder: Path, name: str, models: Sequence[Model[Any]]
     return final
 
 
-def read_checkpoint(folder: Path, models: Sequence[Model[Any]], *, first_fold: int = 0) -> Progress:
+def read_checkpoint(
+    folder: Path, models: Sequence[Model[Any]], *, first_fold: int = 0, to_go_on: bool = False
+) -> Progress:
     """Load the models from `folder` and return the progress.
 
     Args:
         folder: the checkpoint.
         models: of folds that follow each other, one a fold.
         first_fold: number of the first of them.
+        to_go_on: refuse a checkpoint that is only enough to predict.
 
     Raises:
         CheckpointError: the folder is incomplete or damaged.
     """
     progress = _read_progress(folder)
     for fold, model in enumerate(models, start=first_fold):
-        model.load(folder / f"fold-{fold}")
+        model.load(folder / f"fold-{fold}", to_go_on=to_go_on)
     return progress
 
 
@@ -98,6 +111,28 @@ def drop_older_checkpoints(trial_folder: Path, keep: Sequence[Path]) -> None:
     for folder in (trial_folder / CHECKPOINTS).iterdir():
         if folder not in keep:
             shutil.rmtree(folder)
+
+
+def keep_what_predicts(trial_folder: Path, checkpoint: Path | None) -> None:
+    """Delete all models of a trial that ended except those in `checkpoint`, and of that what training needs.
+
+    A trial that ended never goes on, so no state of its training is needed any more.
+
+    Args:
+        trial_folder: of the trial.
+        checkpoint: the one that the record names; None: none.
+    """
+    if not trial_folder.is_dir():
+        return
+    checkpoints = trial_folder / CHECKPOINTS
+    for folder in (trial_folder / BEST, *checkpoints.glob("*"), *trial_folder.glob(".*.draft")):
+        if folder != checkpoint:
+            shutil.rmtree(folder, ignore_errors=True)
+    if checkpoint is None or checkpoint.parent != checkpoints:
+        shutil.rmtree(checkpoints, ignore_errors=True)
+    if checkpoint is not None:
+        for training in checkpoint.glob(f"fold-*/{TRAINING}"):
+            shutil.rmtree(training, ignore_errors=True)
 
 
 def _sync(folder: Path) -> None:

@@ -159,7 +159,7 @@ class TrialLoop:
         """Go on from a checkpoint; one that this process has just written need not be fetched."""
         self._models = self._build()
         with nullcontext(folder) if is_own else self._mirror.reading(folder) as place:
-            self._progress = read_checkpoint(place, self._models)
+            self._progress = read_checkpoint(place, self._models, to_go_on=True)
         self._checkpoint = folder
 
     @property
@@ -246,13 +246,14 @@ class TrialLoop:
         if not self._model_class.continues_exactly:
             # A trial that is resumed here goes through a load; so must one that is not, to be its equal.
             self._restore(path, is_own=self._peers.writes)
+            self._peers.wait()  # What a trial that is pruned here does not need any more, the driver deletes.
         return self._relative(path)
 
     def _save(self) -> Path:
         name = f"iteration-{self._progress.iteration:04d}-unit-{self._progress.units_done:06d}"
         if self._checkpoint is not None and self._checkpoint.name == name:
             return self._checkpoint  # Nothing was trained since, and the record may name it already.
-        path = self._write(f"{CHECKPOINTS}/{name}")
+        path = self._write(f"{CHECKPOINTS}/{name}", to_go_on=True)
         if self._peers.writes:
             # The previous one stays: the driver has recorded that one, and this one not yet.
             keep = [path, *([self._checkpoint] if self._checkpoint else [])]
@@ -261,10 +262,11 @@ class TrialLoop:
         self._checkpoint = path
         return path
 
-    def _write(self, name: str) -> Path:
+    def _write(self, name: str, *, to_go_on: bool) -> Path:
         """Write a checkpoint, or have a peer write it; it is there when this returns."""
         if self._peers.writes:
-            self._mirror.push(write_checkpoint(self._folder, name, self._models, self._progress))
+            written = write_checkpoint(self._folder, name, self._models, self._progress, to_go_on=to_go_on)
+            self._mirror.push(written)
         self._peers.wait()
         return self._folder / name
 
@@ -278,8 +280,9 @@ class TrialLoop:
             return self._report(None, value_known=False, result=Result(status, error=error))
         for model in self._models:
             model.restore_best()
-        path = self._write(BEST)
+        path = self._write(BEST, to_go_on=False)
         result = self._score(status, error, note)
+        self._count_time()  # what a trial costs at its end is its own as well
         known = status is Status.COMPLETED
         return self._report(self._relative(path), value_known=known, result=result)
 

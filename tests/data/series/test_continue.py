@@ -242,3 +242,37 @@ def test_hours_of_a_time_zone_are_read_as_utc() -> None:
     frame = pd.DataFrame({"day": hours, "sales": rng.normal(size=300), "shop": "a"})
     found = forecast(transform_of(frame, roles={}), None)
     assert found["day"].iloc[0] == hours[-1].tz_convert(None) + pd.Timedelta(hours=1)
+
+
+# -- every row has a line --------------------------------------------------------------------------
+
+
+def test_rows_that_are_given_twice_have_a_forecast_each(transform: SeriesTransform) -> None:
+    rows = coming(HORIZON, 1)
+    twice = pd.concat([rows, rows.assign(id=range(3))])
+    found = forecast(transform, twice)
+    assert found.index.tolist() == [0, 1, 2, 0, 1, 2]
+    assert found["prediction"].tolist() == [0, 1, 2, 0, 1, 2]
+
+
+def test_rows_of_one_time_that_differ_are_refused_without_advice_for_training(
+    transform: SeriesTransform,
+) -> None:
+    rows = pd.concat([coming(HORIZON, 1), coming(1, 1).assign(promotion=0.0)])
+    with pytest.raises(
+        DataError, match="row 5 has the time 2024-05-20 of series '1' that row 2 has"
+    ) as refused:
+        transform.apply(rows)
+    assert "--series" not in str(refused.value)
+
+
+@pytest.mark.parametrize("footers", [1, 2])
+def test_a_row_without_a_time_at_the_end_has_no_prediction(
+    transform: SeriesTransform, footers: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    last = pd.DataFrame({"shop": 1, "day": [pd.NaT] * footers, "promotion": 0.0})
+    rows = pd.concat([coming(HORIZON, 1), last], ignore_index=True)
+    found = forecast(transform, rows)
+    assert found.index.tolist() == list(range(HORIZON + footers))
+    assert found["prediction"].isna().tolist() == [False] * HORIZON + [True] * footers
+    assert caplog.text.count("at the end of the file, without a time") == 1

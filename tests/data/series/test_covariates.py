@@ -60,7 +60,7 @@ def test_roles_are_inferred_and_said() -> None:
     assert covariate(reading.history, "kind=big").values.tolist() == [1, 0]
     assert reading.notes == (
         "Column 'x': known only up to a forecast's origin (role past); where one is known for the time to "
-        "come, give --known NAME or set data.roles.NAME=known.",
+        "come, give --known NAME or --set data.roles.NAME=known.",
         "Columns 'size', 'kind': one value per series (role static).",
     )
 
@@ -81,7 +81,10 @@ def test_a_role_that_is_given_counts() -> None:
 @pytest.mark.parametrize(
     ("column", "why"),
     [
-        (range(100, 100 + N), "as the numbers of rows (keep it by a role)"),
+        (
+            range(100, 100 + N),
+            "as the numbers of rows (keep it by --set data.roles.NAME=known, past or static)",
+        ),
         ([3.5] * N, "all rows to learn from hold one value"),
         (["same"] * N, "all rows to learn from hold one value"),
         ([None] * N, "no row to learn from has a value"),

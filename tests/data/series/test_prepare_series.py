@@ -105,8 +105,8 @@ def test_without_a_test_its_table_is_empty() -> None:
 @pytest.mark.parametrize(
     ("split", "horizon", "message"),
     [
-        (SplitConfig(valid=20, test=2), 3, "split.test: .* set split.test=3 or more"),
-        (SplitConfig(valid=2, test=20), 3, "split.valid: .* set split.valid=3 or more"),
+        (SplitConfig(valid=20, test=2), 3, "split.test: .* give --set split.test=3 or more"),
+        (SplitConfig(valid=2, test=20), 3, "split.valid: .* give --set split.valid=3 or more"),
         (SplitConfig(valid=80, test=60), 3, "leave none of the 140 time steps to train on"),
         (SplitConfig(valid=60, test=60), 20, "windows to train on"),
         (SplitConfig(method=SplitMethod.RANDOM), 3, "split by time"),
@@ -187,7 +187,7 @@ def test_targets_below_the_lowest_forecast_are_refused() -> None:
     frame.loc[len(frame) - 1, "sales"] = -5.0
     with pytest.raises(DataError, match=r"target\.transform=none"):
         prepared(frame, metric="mape")
-    with pytest.raises(DataError, match=r"lower target\.clip_min"):
+    with pytest.raises(DataError, match=r"--set target\.clip_min="):
         prepared(frame, target=TargetConfig(transform=TransformChoice.NONE, clip_min=0.0))
 
 
@@ -202,7 +202,7 @@ def test_one_series_needs_no_column_that_names_it() -> None:
 
 
 def test_a_lowest_forecast_that_was_asked_for_is_the_one_to_change() -> None:
-    with pytest.raises(DataError, match=r"at least 100, but a target is .*: lower target\.clip_min"):
+    with pytest.raises(DataError, match=r"at least 100, but a target is .*: give --set target\.clip_min="):
         prepared(target=TargetConfig(clip_min=100.0))
 
 

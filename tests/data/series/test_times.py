@@ -8,6 +8,8 @@ import pytest
 
 from tests.data.series.reading import config, from_csv, of_times, read, refusal, times_of
 from tuning.data.series import SeriesColumns, read_like
+from tuning.data.series._times import TimeColumn
+from tuning.errors import DataError
 
 DAYS = pd.date_range("2020-01-25", periods=40)
 
@@ -81,8 +83,65 @@ def test_day_first_where_both_are_regular() -> None:
     reading = read(of_times(["01/01/2010", "01/02/2010", "01/03/2010"]))
     assert reading.history.frequency == "MS"
     assert reading.notes[0] == (
-        "Times in 't' are read as %d/%m/%Y, but %m/%d/%Y would fit too: write them as 2014-01-31 to be sure."
+        "Times in 't' are read as %d/%m/%Y, but %m/%d/%Y would fit too: '01/02/2010' is 1 February 2010; "
+        "set data.day_first=false if it is 2 January 2010."
     )
+
+
+def test_day_first_as_it_was_set() -> None:
+    reading = read(of_times(["01/01/2010", "01/02/2010", "01/03/2010"]), day_first=False)
+    assert reading.history.frequency == "D"
+    assert reading.notes[0] == "Times in 't' are read as %m/%d/%Y."
+
+
+HOURS = pd.date_range("2024-03-30 22:00", periods=12, freq="h")
+BERLIN = pd.date_range("2024-03-30 22:00", periods=12, freq="h", tz="Europe/Berlin")
+
+
+@pytest.mark.parametrize(
+    ("stamps", "form"),
+    [
+        (HOURS.strftime("%Y%m%d%H"), "%Y%m%d%H"),
+        (HOURS.strftime("%Y%m%d%H").astype(int), "%Y%m%d%H"),
+        (HOURS.strftime("%Y%m%d%H%M"), "%Y%m%d%H%M"),
+        (HOURS.strftime("%Y%m%d%H%M").astype(int), "%Y%m%d%H%M"),
+        (HOURS.strftime("%Y%m%d%H%M%S").astype(int), "%Y%m%d%H%M%S"),
+        ((HOURS - pd.Timestamp(0)) // pd.Timedelta("1s"), "unix seconds"),
+        ([str(stamp.value) for stamp in HOURS.as_unit("ns")], "unix nanoseconds"),
+        (HOURS.strftime("%d/%m/%Y, %H:%M"), "%d/%m/%Y %H:%M"),
+        (HOURS.strftime("%d/%m/%Y %I:%M %p"), "%d/%m/%Y %I:%M %p"),
+        (HOURS.strftime("%b %d, %Y %I:%M:%S %p"), "%b %d %Y %I:%M:%S %p"),
+        (HOURS.strftime("%a, %d %b %Y %H:%M:%S GMT"), "%d %b %Y %H:%M:%S"),
+        (HOURS.strftime("%Y-%m-%d %H:%M UTC"), None),
+    ],
+)
+def test_hours_in_every_format(stamps: object, form: str | None) -> None:
+    frame = of_times(stamps)
+    reading = read(frame)
+    assert reading.history.frequency == "h"
+    assert reading.history.times.equals(HOURS.as_unit("us"))
+    assert form is None or reading.notes[0].startswith(f"Times in 't' are read as {form}")
+    again = SeriesColumns.from_json(reading.spec.to_json())
+    assert np.array_equal(read_like(frame, again).rows, reading.history.rows)
+
+
+def test_names_of_time_zones_are_told_with_their_offset() -> None:
+    reading = read(of_times(BERLIN.strftime("%Y-%m-%d %H:%M %Z")))  # CET, then CEST
+    assert reading.history.times.equals(BERLIN.tz_convert("UTC").tz_localize(None).as_unit("us"))
+    assert reading.notes[0] == (
+        "Times in 't' have a time zone: read as UTC (CEST as UTC+02:00, CET as UTC+01:00)."
+    )
+
+
+def test_a_later_file_in_another_format_is_refused() -> None:
+    reading = read(of_times(HOURS.strftime("%d.%m.%Y %H:%M")))
+    with pytest.raises(DataError, match="row 2 has '2024-03-30 22:00' in 't', which is not a time like"):
+        read_like(of_times(HOURS.strftime("%Y-%m-%d %H:%M")), reading.spec)
+
+
+def test_times_decided_before_are_read() -> None:
+    before = {"name": "t", "part": "stamp", "format": "%b %d, %Y"}
+    assert str(TimeColumn.from_json(before).read(pd.Series(["Jan 31, 2024"]))[0]).startswith("2024-01-31T")
 
 
 @pytest.mark.parametrize("as_text", [True, False])

@@ -33,7 +33,7 @@ _ROLES = {
 }
 _AS_PAST = (
     "known only up to a forecast's origin (role past); where one is known for the time to come, give "
-    "--known NAME or set data.roles.NAME=known"
+    "--known NAME or --set data.roles.NAME=known"
 )
 _AS_STATIC = "one value per series (role static)"
 
@@ -149,7 +149,11 @@ def _decide(column: pd.Series[Any], series: IntArray, role: ColumnRole | None) -
     if not _varies(codes):
         return _Decision(name, None, "dropped, all rows to learn from hold one value")
     if role is None and _counts(column, decision.column, series):
-        return _Decision(name, None, "dropped, as the numbers of rows (keep it by a role)")
+        return _Decision(
+            name,
+            None,
+            "dropped, as the numbers of rows (keep it by --set data.roles.NAME=known, past or static)",
+        )
     return _with_role(decision, decision.column, codes, series, role)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from tuning.data._offers import setting
 from tuning.data._split import TEST, TRAIN, VALID
 from tuning.data.config import SplitConfig
 from tuning.data.series._history import History
@@ -150,7 +151,7 @@ def _check_length(name: str, steps: int, horizon: int, end: int, *, is_wanted: b
     if is_wanted and steps < horizon:
         raise DataError(
             f"split.{name}: the part has {steps} of the {end} time steps, less than the horizon of "
-            f"{horizon}: set split.{name}={horizon} or more."
+            f"{horizon}: give {setting(f'split.{name}', horizon)} or more."
         )
 
 

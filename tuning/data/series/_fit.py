@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tuning.data._dense import DenseEncoder, is_one_hot
+from tuning.data._offers import setting
 from tuning.data._prepared import Fold
 from tuning.data._target import fit_target_transform
 from tuning.data.config import TargetConfig
@@ -191,12 +192,16 @@ def _window_transform(history: History, spans: FoldSpans, settings: FitSettings)
         fitted = fit_target_transform(training[np.isfinite(training)], config, settings.metric)
     lowest = float(np.nanmin(y))
     if fitted.clip_min is not None and lowest < fitted.clip_min:
-        way_out = "set target.transform=none" if config.clip_min is None else "lower target.clip_min"
+        no_scale, lower = setting("target.transform", "none"), setting("target.clip_min", f"{lowest:g}")
+        way_out = f"give {no_scale if config.clip_min is None else lower}"
         raise DataError(
             f"Forecasts would be at least {fitted.clip_min:g}, but a target is {lowest:g}: {way_out}."
         )
     if fitted.log1p and lowest <= -1:
-        raise DataError(f"target.transform=log1p needs targets above -1, the lowest is {lowest:g}: use none.")
+        raise DataError(
+            f"target.transform=log1p needs targets above -1, the lowest is {lowest:g}: give "
+            f"{setting('target.transform', 'none')}."
+        )
     return TargetTransform(log1p=fitted.log1p, clip_min=fitted.clip_min)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from tuning.data._offers import setting
 from tuning.data._prepared import FinalRows, Fold, PreparedData, Transform, paired
 from tuning.data._target import target_notes
 from tuning.data.config import ColumnRole, DataConfig, SplitConfig, SplitMethod, TargetConfig
@@ -117,7 +118,11 @@ def _check_split(split: SplitConfig) -> None:
     if split.method not in (SplitMethod.AUTO, SplitMethod.TIME) or (
         split.column is not None and split.method is not SplitMethod.TIME
     ):
-        raise DataError(f"split.method={split.method} is not for series: they are split by time, use auto.")
+        column = f" {setting('split.column', 'null')}" if split.column is not None else ""
+        raise DataError(
+            f"split.method={split.method} is not for series, which are split by time: leave it out, or give "
+            f"{setting('split.method', 'auto')}{column}."
+        )
 
 
 def _reading_before(frame: pd.DataFrame, data: DataConfig, whole: SeriesReading, end: int) -> SeriesReading:
@@ -139,7 +144,7 @@ def _roles(frame: pd.DataFrame, columns: SeriesColumns) -> dict[str, ColumnRole]
 
 def _season_note(history: History, seasons: Seasons, data: DataConfig) -> str:
     season = f"a season of {seasons.first}" if seasons.first > 1 else "no season"
-    why = "given" if data.season is not None else "usual there, set data.season for another"
+    why = "given" if data.season is not None else "usual there, --season N for another"
     n_series = len(history.names)
     return (
         f"{n_series:,} series of {len(history.times):,} time steps of {history.frequency}, {season} ({why})."

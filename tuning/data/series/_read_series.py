@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from tuning.data import _values
-from tuning.data._names import check_column, check_trained_on
+from tuning.data._names import check_column
 from tuning.data.config import ColumnRole, DataConfig
 from tuning.data.series._covariates import CovariateColumn, decide_covariates
 from tuning.data.series._frequency import IntArray, Stamps, is_of_days
@@ -27,6 +27,7 @@ from tuning.data.series._rows import (
     series_of,
 )
 from tuning.data.series._times import TimeColumn, decide_times, read_times, unreadable, with_local_days
+from tuning.data.series._to_come import with_all_columns
 from tuning.errors import DataError
 
 _LOGGER = logging.getLogger(__name__)
@@ -90,6 +91,10 @@ class SeriesColumns:
         covariates = (column.name for column in self.covariates if column.role in roles)
         return (*times, *self.series, *covariates)
 
+    def of(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Leave out columns that are not read: rows that differ in them alone are one observation."""
+        return frame[[name for name in self.names if name in frame.columns]]
+
     @property
     def names(self) -> tuple[str, ...]:
         """Names of all columns that are read."""
@@ -130,7 +135,9 @@ def read_history(
     _check_columns(frame, data)
     frame, zone_note = with_local_days(frame, data.time)
     rough, _ = series_of(frame, data.series)
-    columns, stamps, time_notes = decide_times(frame, data.time, lambda times: regularity(times, rough))
+    columns, stamps, time_notes = decide_times(
+        frame, data.time, lambda times: regularity(times, rough), data.day_first
+    )
     decimal_comma = _values.uses_decimal_comma(frame[data.target][~np.isnat(stamps)])
     spec = SeriesColumns(columns, data.series, data.target, decimal_comma, "", ())
     rows = _read_rows(frame, spec, stamps)
@@ -144,48 +151,32 @@ def read_history(
     return SeriesReading(history, spec, tuple(note for note in (*notes, *covariate_notes) if note))
 
 
-def read_like(frame: pd.DataFrame, spec: SeriesColumns) -> History:
+def read_like(frame: pd.DataFrame, spec: SeriesColumns, *, tell: bool = True) -> History:
     """Read a table as the one that a model was trained on; not changed.
 
     Rows whose target is missing are kept: those after the last known value are the time to forecast. Without
     a column of targets all rows are. Levels of a category that were not seen in training are 0 in all its
     covariates.
 
+    Args:
+        frame: as `as_frame` gave it.
+        spec: how the training data were read.
+        tell: log what was left out or is missing.
+
     Raises:
         DataError: a column is missing, the times have another frequency, or rows are no series.
     """
-    frame = _with_all_columns(frame, spec)
+    frame = with_all_columns(frame, spec)
     if is_of_days(spec.frequency):
         frame, _ = with_local_days(frame, [column.name for column in spec.time])
     rows = _read_rows(frame, spec, read_times(frame, spec.time))
     grid = apply_grid(rows.stamps, rows.series, rows.positions, spec.frequency)
-    for note in (*rows.notes, grid.note, *_missing_notes(rows, grid)):
+    footer, *others = rows.notes
+    if tell and footer:
+        _LOGGER.warning(footer)
+    for note in (*others, grid.note, *_missing_notes(rows, grid)) if tell else ():
         _LOGGER.info(note)
     return _history(frame, spec, rows, grid)
-
-
-def _with_all_columns(frame: pd.DataFrame, spec: SeriesColumns) -> pd.DataFrame:
-    """The table with empty columns for those that rows of the time to come need not have."""
-    if spec.target not in frame.columns:
-        _refuse_another_name(frame, spec.target)
-    has_targets = spec.target in frame.columns and bool(frame[spec.target].notna().any())
-    check_trained_on(frame, spec.needed(has_targets=has_targets))
-    return frame.assign(**{name: np.nan for name in spec.names if name not in frame.columns})
-
-
-def _refuse_another_name(frame: pd.DataFrame, target: str) -> None:
-    """Refuse a target under another name, whose values would be left out without a word."""
-    others = [str(name) for name in frame.columns if _plain_name(str(name)) == _plain_name(target)]
-    if others:
-        raise DataError(
-            f"data.target: there is no column {target!r}, but {others[0]!r}: rename it to {target!r} or, "
-            "where its values are not to be used, drop it."
-        )
-
-
-def _plain_name(name: str) -> str:
-    """A name without what is easily mistyped: case, spaces and signs."""
-    return "".join(filter(str.isalnum, name)).casefold()
 
 
 @dataclass(frozen=True)
@@ -233,7 +224,8 @@ def _read_rows(frame: pd.DataFrame, spec: SeriesColumns, stamps: Stamps) -> _Row
     series, labels = series_of(table, spec.series)
     refuse_missing_series(series, spec.series, frame, positions)
     target = read_target(frame[spec.target], spec.decimal_comma, positions)
-    keep = keep_once(table.set_axis(positions), stamps, series, labels, (names, spec.series))
+    is_new = bool(spec.frequency)
+    keep = keep_once(table.set_axis(positions), stamps, series, labels, (names, spec.series), is_new=is_new)
     kept = np.flatnonzero(keep)
     notes = (_footer_note(footer, len(positions)), _copies_note(len(keep) - len(kept)))
     order = kept[np.lexsort((stamps[kept], series[kept]))]

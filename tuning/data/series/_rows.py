@@ -12,6 +12,7 @@ import pandas as pd
 from pandas.api import types
 
 from tuning.data import _values
+from tuning.data._offers import listing
 from tuning.data.series._frequency import DAY, IntArray, Stamps, weekdays
 from tuning.data.series._grid import show
 from tuning.data.series._time_parts import is_time_part
@@ -152,6 +153,8 @@ def keep_once(
     series: IntArray,
     names: tuple[str, ...],
     keys: tuple[Sequence[str], Sequence[str]],
+    *,
+    is_new: bool = False,
 ) -> npt.NDArray[np.bool_]:
     """(n,) the rows to keep, where rows that are equal in all columns are kept once.
 
@@ -161,6 +164,7 @@ def keep_once(
         series: (n,) their series.
         names: of the series.
         keys: the columns of the time, and those that tell series apart.
+        is_new: the rows are to be forecast from: what tells them apart was decided in training.
 
     Raises:
         DataError: two rows of a series have the same time and other values.
@@ -170,16 +174,16 @@ def keep_once(
     repeated = np.flatnonzero(index.duplicated(keep=False))
     if not len(repeated):
         return keep
-    doubtful = _plain(frame.iloc[repeated])
+    doubtful = plain(frame.iloc[repeated])
     keep[repeated] = ~doubtful.duplicated().to_numpy()
     again = np.flatnonzero(index[keep].duplicated())
     if len(again):
-        raise _repeated(frame[keep], stamps[keep], series[keep], names, keys, int(again[0]))
+        raise _repeated(frame[keep], stamps[keep], series[keep], names, keys, int(again[0]), is_new=is_new)
     return keep
 
 
-def _plain(frame: pd.DataFrame) -> pd.DataFrame:
-    """Columns of objects as labels, which lists have too."""
+def plain(frame: pd.DataFrame) -> pd.DataFrame:
+    """Write columns of objects as labels, which lists have too."""
     words = {str(name): _values.as_labels(frame[name]) for name in frame if frame[name].dtype == object}
     return frame.assign(**words)
 
@@ -191,6 +195,8 @@ def _repeated(
     names: tuple[str, ...],
     keys: tuple[Sequence[str], Sequence[str]],
     second: int,
+    *,
+    is_new: bool,
 ) -> DataError:
     first = int(np.flatnonzero((series == series[second]) & (stamps == stamps[second]))[0])
     of_series = f" of series {names[series[second]]!r}" if keys[1] else ""
@@ -205,7 +211,7 @@ def _repeated(
             f"{place}, as where clocks are set back by an hour: give the times in UTC or with "
             "their time zone."
         )
-    separators = _separators(frame[doubtful], index[doubtful], (*keys[0], *keys[1]))
+    separators = () if is_new else _separators(frame[doubtful], index[doubtful], (*keys[0], *keys[1]))
     if separators:
         return DataError(f"{place}: {_advice(separators, *keys)}.")
     return DataError(f"{place}: keep one row for each time, or add the rows of one time up first.")
@@ -215,8 +221,8 @@ def _advice(separators: tuple[str, ...], times: Sequence[str], keys: Sequence[st
     told = " and ".join(map(repr, separators))
     verb = "tells" if len(separators) == 1 else "tell"
     is_time = all(map(is_time_part, separators))
-    option, columns = ("--time", times) if is_time else ("--series", keys)
-    return f"{told} {verb} such rows apart, give {option} {','.join([*columns, *separators])}"
+    option, key, columns = ("--time", "data.time", times) if is_time else ("--series", "data.series", keys)
+    return f"{told} {verb} such rows apart, give {listing(option, key, [*columns, *separators])}"
 
 
 def _are_clock_changes(repeated: Stamps, stamps: Stamps) -> bool:

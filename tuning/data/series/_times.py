@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -11,15 +11,14 @@ import numpy.typing as npt
 import pandas as pd
 
 from tuning.data import _values
+from tuning.data._dates import DateFormat, fitting_formats, how_they_differ, zone_names
 from tuning.data.series._frequency import Stamps
-from tuning.data.series._stamps import NOT_A_TIME, best_formats, distinct_stamps, parse_distinct
 from tuning.data.series._time_parts import TimePart, check_parts, compose, read_part, recognise
 from tuning.errors import DataError
 
-IntArray = npt.NDArray[np.int64]
 Regularity = Callable[[Stamps], float]
 
-_ZONE = r"\d(?:Z|[+-]\d{2}:?\d{2})$"
+_LEAST_READABLE = 0.5  # of the values, for a format to be considered: the others are named to the user
 _HOW_TO_WRITE = "write it as 2014-01-31 or 2014-01-31 13:00"
 
 
@@ -30,25 +29,34 @@ class TimeColumn:
     Attributes:
         name: of the column in the file.
         part: what it is of the time.
-        format: of stamps and times of the day; empty for plain numbers.
+        format: of times of the day; empty for plain numbers.
+        date: the form of stamps.
     """
 
     name: str
     part: TimePart
     format: str = ""
+    date: DateFormat = field(default_factory=DateFormat)
 
-    def to_json(self) -> dict[str, str]:
-        """As plain values."""
+    def to_json(self) -> dict[str, Any]:
+        """Return it as plain values."""
         return asdict(self)
 
     @classmethod
-    def from_json(cls, value: dict[str, str]) -> TimeColumn:
-        """From what `to_json` gave."""
-        return cls(value["name"], TimePart(value["part"]), value["format"])
+    def from_json(cls, value: dict[str, Any]) -> TimeColumn:
+        """Return what `to_json` gave, now or when `format` was that of stamps as well."""
+        date = value.get("date") or {"form": value["format"] or DateFormat().form}
+        return cls(value["name"], TimePart(value["part"]), value["format"], DateFormat.from_json(date))
+
+    def read(self, column: pd.Series[Any]) -> npt.NDArray[Any]:
+        """Return (n,) datetime64[us] of stamps, the numbers of all other parts; missing where unreadable."""
+        if self.part is TimePart.STAMP:
+            return self.date.read(column)
+        return read_part(column, self.part, self.format)
 
 
 def decide_times(
-    frame: pd.DataFrame, names: Sequence[str], regularity: Regularity
+    frame: pd.DataFrame, names: Sequence[str], regularity: Regularity, day_first: bool | None = None
 ) -> tuple[tuple[TimeColumn, ...], Stamps, tuple[str, ...]]:
     """How the columns are read, the (n,) stamps with NaT where they cannot be, and notes.
 
@@ -56,20 +64,21 @@ def decide_times(
         frame: the whole table.
         names: columns of the time.
         regularity: how regular (n,) stamps are, from 0 to 1: decides between formats that both fit.
+        day_first: as the user gave it; None: by the values.
 
     Raises:
         DataError: a column holds no times, or what it is of the time cannot be told.
     """
     if len(names) == 1:
-        column, stamps, note = _decide_stamps(frame[names[0]], regularity)
-        return (column,), stamps, (*note, *_zone_notes(frame[names[0]]))
+        column, stamps, note = _decide_stamps(frame[names[0]], regularity, day_first)
+        return (column,), stamps, note
     columns: list[TimeColumn] = []
     notes: list[str] = []
     values: dict[TimePart, npt.NDArray[Any]] = {}
     parts = recognise(frame[list(names)], _holds_stamps)
     for name, (part, format) in parts.items():
         if part is TimePart.STAMP:
-            column, values[part], note = _decide_stamps(frame[name], regularity)
+            column, values[part], note = _decide_stamps(frame[name], regularity, day_first)
             columns.append(column)
             notes += note
         else:
@@ -82,14 +91,8 @@ def decide_times(
 def read_times(frame: pd.DataFrame, columns: Sequence[TimeColumn]) -> Stamps:
     """(n,) datetime64[us], NaT where a time cannot be read."""
     if len(columns) == 1 and columns[0].part is TimePart.STAMP:
-        return parse_stamps(frame[columns[0].name], columns[0].format)
-    return compose({column.part: _read_column(frame[column.name], column) for column in columns})
-
-
-def _read_column(column: pd.Series[Any], spec: TimeColumn) -> npt.NDArray[Any]:
-    if spec.part is TimePart.STAMP:
-        return parse_stamps(column, spec.format)
-    return read_part(column, spec.part, spec.format)
+        return columns[0].read(frame[columns[0].name])
+    return compose({column.part: column.read(frame[column.name]) for column in columns})
 
 
 def show_value(frame: pd.DataFrame, names: Sequence[str], row: int) -> str:
@@ -111,14 +114,15 @@ def unreadable(names: Sequence[str], frame: pd.DataFrame, row: int) -> DataError
     )
 
 
-def has_zone(column: pd.Series[Any]) -> bool:
-    """Whether the stamps of a column say their time zone."""
+def _zone_note(column: pd.Series[Any], form: DateFormat) -> str:
     if isinstance(column.dtype, pd.DatetimeTZDtype):
-        return True
-    if not _values.is_words(column):
-        return False
-    text = column.dropna().iloc[:100].astype(str).str.strip()
-    return bool(text.str.contains(_ZONE, regex=True).any() and text.str.contains(":", regex=False).any())
+        return f"Times in {column.name!r} have a time zone: read as UTC."
+    named = zone_names(column) if form.is_zoned is not False else None
+    if named is None:
+        return ""
+    shown = ", ".join(f"{name} as UTC{zone}" for name, zone in sorted(named.items()))
+    without = ", those that name no time zone too" if form.is_zoned is None else ""
+    return f"Times in {column.name!r} have a time zone: read as UTC{f' ({shown})' if shown else ''}{without}."
 
 
 def with_local_days(frame: pd.DataFrame, names: Sequence[str]) -> tuple[pd.DataFrame, str]:
@@ -147,61 +151,43 @@ def _are_midnights(column: pd.Series[Any]) -> bool:
     return bool((present == present.dt.normalize()).all())
 
 
-def _zone_notes(column: pd.Series[Any]) -> tuple[str, ...]:
-    return (f"Times in {column.name!r} have a time zone: read as UTC.",) if has_zone(column) else ()
-
-
-def parse_stamps(column: pd.Series[Any], format: str) -> Stamps:
-    """(n,) datetime64[us] of one column, NaT where missing or not in the format."""
-    codes, distinct = distinct_stamps(column)
-    return _with_missing(parse_distinct(distinct, format))[codes]
-
-
-def _with_missing(stamps: Stamps) -> Stamps:
-    return np.append(stamps, NOT_A_TIME)  # code -1, missing, is the last
+def _formats(column: pd.Series[Any], day_first: bool | None = None) -> tuple[DateFormat, ...]:
+    return fitting_formats(column, day_first, least=_LEAST_READABLE, periods=True)
 
 
 def _holds_stamps(column: pd.Series[Any]) -> bool:
-    """Whether at least half of the values of a column are dates; years alone are not."""
-    formats = best_formats(distinct_stamps(column)[1])
-    return bool(formats) and formats[0] != "%Y"
+    """Return whether at least half of the values of a column are dates; years alone are not."""
+    formats = _formats(column)
+    return bool(formats) and formats[0].form != "%Y"
 
 
 def _decide_stamps(
-    column: pd.Series[Any], regularity: Regularity
+    column: pd.Series[Any], regularity: Regularity, day_first: bool | None
 ) -> tuple[TimeColumn, Stamps, tuple[str, ...]]:
-    codes, distinct = distinct_stamps(column)
-    read = {name: _with_missing(parse_distinct(distinct, name)) for name in best_formats(distinct)}
-    if not read:
+    fitting = _formats(column, day_first)
+    if not fitting:
         raise _no_times(column)
-    readable = {name: int((~np.isnat(stamps)).sum()) for name, stamps in read.items()}
-    most = max(readable.values())
-    fitting = _without_equals({name: read[name] for name in read if readable[name] == most})
-    best, note = next(iter(fitting)), ""
+    read = {form: form.read(column) for form in fitting}
+    best, note = fitting[0], ""
     if len(fitting) > 1:
-        best, note = _most_regular({name: fitting[name][codes] for name in fitting}, regularity)
-    notes = (f"Times in {str(column.name)!r} are read as {best}{note}.",) if note else ()
-    return TimeColumn(str(column.name), TimePart.STAMP, best), fitting[best][codes], notes
+        best, note = _most_regular(column, read, regularity)
+    is_plain = not note and best.form == DateFormat().form
+    told = "" if is_plain else f"Times in {str(column.name)!r} are read as {best.form}{note}."
+    notes = tuple(filter(None, (told, _zone_note(column, best))))
+    return TimeColumn(str(column.name), TimePart.STAMP, date=best), read[best], notes
 
 
-def _most_regular(read: dict[str, Stamps], regularity: Regularity) -> tuple[str, str]:
-    """The format that makes the stamps the most regular or, as regular, the most in order; and why."""
-    regular = {name: round(regularity(stamps), 3) for name, stamps in read.items()}
-    best = max(read, key=lambda name: (regular[name], _share_in_order(read[name])))
-    others = [name for name in read if name != best]
-    would_fit = f"{' and '.join(others)} would fit too"
-    if any(regular[name] == regular[best] for name in others):
-        return best, f", but {would_fit}: write them as 2014-01-31 to be sure"
+def _most_regular(
+    column: pd.Series[Any], read: dict[DateFormat, Stamps], regularity: Regularity
+) -> tuple[DateFormat, str]:
+    """Return the format that makes the stamps most regular or, as regular, most in order; and why."""
+    regular = {form: round(regularity(stamps), 3) for form, stamps in read.items()}
+    best = max(read, key=lambda form: (regular[form], _share_in_order(read[form])))
+    others = [form for form in read if form != best]
+    would_fit = f"{' and '.join(form.form for form in others)} would fit too"
+    if any(regular[form] == regular[best] for form in others):
+        return best, f", but {would_fit}: {how_they_differ(column, best, others[0])}"
     return best, f", which makes them regular ({would_fit})"
-
-
-def _without_equals(read: dict[str, Stamps]) -> dict[str, Stamps]:
-    """Formats that read other times than those before them."""
-    kept: dict[str, Stamps] = {}
-    for name, stamps in read.items():
-        if not any(np.array_equal(stamps[:-1], other[:-1], equal_nan=True) for other in kept.values()):
-            kept[name] = stamps
-    return kept
 
 
 def _share_in_order(stamps: Stamps) -> float:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from tuning.data._dense import DenseEncoder
-from tuning.data._frame import Wanted, labels_of_rows
+from tuning.data._frame import Wanted
 from tuning.data._state import load_encoders, save_encoders, schema_from_json
 from tuning.data.series._continue import Continuation, continuation, listed
 from tuning.data.series._features import FeaturePlan
@@ -23,6 +23,7 @@ from tuning.data.series._history import CovariateRole, History
 from tuning.data.series._kept import load_history, save_history, tail
 from tuning.data.series._origins import Origins, latest_origins
 from tuning.data.series._panel import CovariateScale, PanelRecipe
+from tuning.data.series._placing import placed
 from tuning.data.series._read_series import SeriesColumns, read_like
 from tuning.data.series._rows import SERIES_JOINT
 from tuning.data.series._scaling import Scaling
@@ -157,18 +158,11 @@ class SeriesTransform:
             without a row have numbers after the last one of a plain index, or the times and series that the
             index holds.
         """
-        found = self._continued(frame)
+        found = self._continued(frame, tell=False)
         series, step = found.unanswered
-        rows = np.concatenate([found.rows, found.history.rows[series, step]])
-        together = labelled
-        if len(series):
-            names = np.array(found.history.names, dtype=object)[series]
-            empty = {**self._series_labels(names), self.time_name: found.history.times[step]}
-            without = pd.DataFrame(empty).assign(step=pd.array([pd.NA] * len(series), "Int64"))
-            together = pd.concat([labelled, without.assign(prediction=np.nan)], ignore_index=True)
-        order = np.argsort(rows, kind="stable") if (rows >= 0).all() else np.arange(len(rows))
-        placed = together.iloc[order]
-        return placed.set_axis(labels_of_rows(frame.index, rows[order], placed, self.time_name))
+        names = np.array(found.history.names, dtype=object)[series]
+        unanswered = {**self._series_labels(names), self.time_name: found.history.times[step]}
+        return placed(labelled, pd.DataFrame(unanswered), frame, found, self.columns, self.time_name)
 
     def save(self, folder: Path) -> None:
         """Write into `folder` (created) as JSON, arrays and a skops archive: no pickle."""
@@ -213,11 +207,11 @@ class SeriesTransform:
         except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
             raise CheckpointError(f"{folder} does not hold a readable series transform: {error}.") from error
 
-    def _continued(self, frame: pd.DataFrame | None) -> Continuation:
+    def _continued(self, frame: pd.DataFrame | None, *, tell: bool = True) -> Continuation:
         """The series to forecast, from the rows of a table or from the end of the training data."""
         if frame is not None and frame.empty:
             raise DataError("There are no rows to predict: give the latest rows of the series.")
-        newer = None if frame is None else read_like(frame, self.columns)
+        newer = None if frame is None else read_like(frame, self.columns, tell=tell)
         return continuation(self.history, newer, self.horizon)
 
     def _warn_of_unknown(self, history: History, origin: npt.NDArray[np.int64]) -> None:

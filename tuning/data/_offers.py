@@ -1,0 +1,26 @@
+"""Settings that messages offer, as they are to be typed in a shell."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+
+
+def setting(key: str, value: object) -> str:
+    """Return the option that sets an entry of the study file.
+
+    >>> setting("split.column", "my split")
+    "--set 'split.column=my split'"
+    """
+    return f"--set {shlex.quote(f'{key}={value}')}"
+
+
+def listing(option: str, key: str, names: Sequence[str]) -> str:
+    """Return the option that gives columns; a name that holds a comma stands in quotes in a list.
+
+    >>> listing("--series", "data.series", ["store", "item id"])
+    "--series 'store,item id'"
+    """
+    if any("," in name for name in names):
+        return setting(key, "[" + ", ".join("'" + name.replace("'", "''") + "'" for name in names) + "]")
+    return f"{option} {shlex.quote(','.join(names))}"
