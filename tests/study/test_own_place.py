@@ -18,6 +18,7 @@ import yaml
 from tests.study.finished import Run, open_store, prepare, run
 from tests.trial.rows import PROBE, small_frame
 from tuning import Study
+from tuning.cli import main
 from tuning.cli._configure import FreeName, configure
 from tuning.config import validate_config
 from tuning.errors import BusyError, DataError, InputError, NameTakenError, RecordError
@@ -240,6 +241,25 @@ def test_moved_data_are_named(tmp_path: Path) -> None:
         take_up(storage, "demo", {}, data=tmp_path / "missing.csv")
     assert take_up(storage, "demo", {}, data=new).header.config.data.path == str(new)
     assert take_up(storage, "demo", {}).header.config.data.path == str(new)  # It is remembered.
+
+
+@pytest.mark.parametrize("verb", ["resume", "refit"])
+def test_moved_data_are_named_on_the_command_line(
+    verb: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(prepare(tmp_path))
+    (tmp_path / "table.csv").unlink()
+    small_frame(50).to_csv(tmp_path / "other.csv", index=False)
+    said = []
+    for file in ("missing.csv", "other.csv"):
+        words = [verb, "demo", "--storage", str(tmp_path / "studies"), "--data", str(tmp_path / file)]
+        monkeypatch.setattr("sys.argv", ["tuning", *words])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        assert ended.value.code == 2
+        said.append(capsys.readouterr().err)
+    assert f"--data: there is no file {tmp_path}/missing.csv" in said[0]
+    assert f"changed since the study began ({tmp_path}/other.csv)" in said[1]
 
 
 def test_a_relative_database_is_found_from_every_folder(
