@@ -105,9 +105,12 @@ class StudyFolder:
         return self.root / "trials" / trial
 
     def trials_on_disk(self) -> list[str]:
-        """List the ids of the trials that have a folder, sorted."""
+        """List the ids of the trials that have a folder, sorted; none of a study in an object store.
+
+        There a driver that lost its lease without noticing may have left one that no record names.
+        """
         if self.remote is not None:
-            return sorted({name.split("/")[1].removesuffix(".tar") for name in self.remote.names("trials")})
+            return []
         return sorted(path.name for path in (self.root / "trials").glob("*") if path.is_dir())
 
     def resolve(self, relative: str) -> Path:
