@@ -198,9 +198,9 @@ def run(
     storage_folder = config.storage.folder
     with _resume_line(config.name, storage_folder):
         study = set_up(config, next_name=free_name.again)
-    name = study.folder.name
-    with _resume_line(name, storage_folder):
-        outcome = run_study(study, make_view(quiet=quiet))
+        name = study.folder.name
+        with _resume_line(name, storage_folder):
+            outcome = run_study(study, make_view(quiet=quiet))
     _conclude(outcome, name, storage_folder)
 
 
