@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import ClassVar, Generic, TypeVar
@@ -194,6 +195,8 @@ class Model(ABC, Generic[ParamsT]):
         self._save(folder)
         if to_go_on:
             self._save_training(folder / TRAINING)
+        else:
+            shutil.rmtree(folder / TRAINING, ignore_errors=True)  # Of an earlier save.
         state[TRAINING] = (folder / TRAINING).is_dir()
         (folder / _STATE_FILE).write_text(json.dumps(state))
 

@@ -329,7 +329,7 @@ class TorchModel(Model[TorchParamsT]):
         write_weights(self._best or self.network.state_dict(), folder)
 
     def _save_training(self, folder: Path) -> None:
-        folder.mkdir()
+        folder.mkdir(exist_ok=True)
         write_state(
             TrainingState(
                 network={} if self._is_best() else self.network.state_dict(),

@@ -130,7 +130,7 @@ class TreeEnsemble(Model[ParamsT]):
             self._write_trees(folder)
 
     def _save_training(self, folder: Path) -> None:
-        folder.mkdir()
+        folder.mkdir(exist_ok=True)
         if self._valid_scores is not None:
             np.save(folder / _VALID_FILE, self._valid_scores, allow_pickle=False)
         self._write_training(folder)
@@ -229,6 +229,18 @@ def training_target(train: Table, model: Model[Any]) -> npt.NDArray[np.generic]:
     if not np.isfinite(target).all():
         raise ModelError(f"{type(model).__name__} needs a finite target: {_first_bad(target)}.")
     return target
+
+
+def training_weight(train: Table) -> npt.NDArray[np.float64] | None:
+    """Return the (n,) row weights with mean 1, as networks have them; None where all rows count alike.
+
+    What regularises a booster compares to the weight of a leaf: by weights such as 1e-6, it would undo all
+    that is learnt.
+    """
+    if train.weight is None:
+        return None
+    weight = np.asarray(train.weight, dtype=np.float64)
+    return np.asarray(weight / weight.mean(), dtype=np.float64)
 
 
 def _first_bad(target: FloatArray) -> str:

@@ -15,7 +15,7 @@ from pydantic import Field, model_validator
 from tuning.models._boosting import BoostingParams, GradientBoosting
 from tuning.models._checksums import verify_checksums, write_checksums
 from tuning.models._table import FloatArray, Loss, Table, Task
-from tuning.models._trees import training_target
+from tuning.models._trees import training_target, training_weight
 
 _MODEL_FILE = "catboost.cbm"
 _SNAPSHOT_FILE = "catboost.snapshot"
@@ -158,7 +158,7 @@ class CatBoost(GradientBoosting[CatBoostParams]):
 
     def _pool_of(self, train: Table) -> catboost.Pool:
         if self._pool is None:
-            pool = self._new_pool(train, label=training_target(train, self), weight=train.weight)
+            pool = self._new_pool(train, label=training_target(train, self), weight=training_weight(train))
             pool.quantize(border_count=_BORDER_COUNT, task_type=self._task_type)
             self._pool = pool
         return self._pool

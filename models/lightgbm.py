@@ -16,7 +16,7 @@ from tuning.models._boosting import BoostingParams, GradientBoosting
 from tuning.models._group import Distribution, WorkerGroup
 from tuning.models._row_bounds import bounded_rows
 from tuning.models._table import FloatArray, Loss, Table, Task
-from tuning.models._trees import feature_matrix, training_target
+from tuning.models._trees import feature_matrix, training_target, training_weight
 
 _MODEL_FILE = "lightgbm.txt"
 _CONNECT_MINUTES = 5
@@ -166,10 +166,11 @@ class LightGBM(GradientBoosting[LightGBMParams]):
     def _dataset_of(self, train: Table) -> lightgbm.Dataset:
         if self._dataset is None:
             first, rows = len(self.schema.numeric), self.group.share
+            weight = training_weight(train)
             self._dataset = lightgbm.Dataset(
                 feature_matrix(train)[rows],
                 training_target(train, self)[rows],
-                weight=None if train.weight is None else train.weight[rows],
+                weight=None if weight is None else weight[rows],
                 categorical_feature=list(range(first, first + len(self.schema.categorical))),
                 params=self._training_params(len(train)),
                 free_raw_data=False,  # going on from a file predicts these rows once
@@ -203,7 +204,8 @@ class LightGBM(GradientBoosting[LightGBMParams]):
 
     def _write_booster(self, folder: Path) -> list[str]:
         assert self._booster is not None
-        self._booster.save_model(folder / _MODEL_FILE, num_iteration=self._trees_done)
+        # Not by LightGBM itself, whose error does not tell a full disk.
+        (folder / _MODEL_FILE).write_text(self._booster.model_to_string(num_iteration=self._trees_done))
         return [_MODEL_FILE]
 
     def _read_booster(self, folder: Path) -> None:

@@ -14,7 +14,7 @@ from tuning.models._boosting import BoostingParams, GradientBoosting
 from tuning.models._group import Distribution
 from tuning.models._row_bounds import bounded_weight
 from tuning.models._table import FloatArray, Loss, Table, Task
-from tuning.models._trees import feature_matrix, training_target
+from tuning.models._trees import feature_matrix, training_target, training_weight
 
 _MODEL_FILE = "xgboost.ubj"
 _OBJECTIVES = {Loss.SQUARED: "reg:squarederror", Loss.ABSOLUTE: "reg:absoluteerror"}
@@ -102,9 +102,8 @@ class XGBoost(GradientBoosting[XGBoostParams]):
         """The hessian that a leaf must have, bounded by that of all training rows before the first tree."""
         if self._train is None:  # only to predict
             return self.params.min_child_weight
-        weight = self._train.weight
-        total = len(self._train) if weight is None else float(np.sum(weight))
-        return bounded_weight(self.params.min_child_weight, total * self._hessian_of_row(self._train))
+        total = len(self._train) * self._hessian_of_row(self._train)
+        return bounded_weight(self.params.min_child_weight, total)
 
     def _hessian_of_row(self, train: Table) -> float:
         """Mean second derivative of a row's loss at the constant prediction: 1 for numbers."""
@@ -125,11 +124,11 @@ class XGBoost(GradientBoosting[XGBoostParams]):
 
     def _matrix_of(self, train: Table) -> xgboost.QuantileDMatrix:
         if self._train_matrix is None:
-            rows = self.group.share
+            rows, weight = self.group.share, training_weight(train)
             self._train_matrix = xgboost.QuantileDMatrix(
                 feature_matrix(train)[rows],
                 training_target(train, self)[rows],
-                weight=None if train.weight is None else train.weight[rows],
+                weight=None if weight is None else weight[rows],
                 **self._matrix_options(),
             )
         return self._train_matrix
@@ -163,7 +162,8 @@ class XGBoost(GradientBoosting[XGBoostParams]):
 
     def _write_booster(self, folder: Path) -> list[str]:
         assert self._booster is not None
-        self._booster.save_model(folder / _MODEL_FILE)
+        # Not by XGBoost itself, whose error does not tell a full disk.
+        (folder / _MODEL_FILE).write_bytes(self._booster.save_raw("ubj"))
         return [_MODEL_FILE]
 
     def _read_booster(self, folder: Path) -> None:

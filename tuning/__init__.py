@@ -7,11 +7,11 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
-from tuning.errors import ConfigError, DataError, InputError, RecordError, StudyFailedError, TuningError
-
 if TYPE_CHECKING:
+    from tuning.errors import ConfigError, DataError, InputError, RecordError, StudyFailedError, TuningError
     from tuning.study import Study
 
 __all__ = [
@@ -26,9 +26,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    """Import `Study` when it is asked for: it brings Ray, which a look at a leaderboard need not wait for."""
-    if name == "Study":
-        from tuning.study import Study
-
-        return Study
+    """Import what is asked for: `Study` brings Ray, which a look at a leaderboard need not wait for."""
+    if name in __all__:
+        return getattr(import_module("tuning.study" if name == "Study" else "tuning.errors"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

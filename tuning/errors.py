@@ -8,6 +8,7 @@ __all__ = [
     "BusyError",
     "ConfigError",
     "DataError",
+    "DiskFullError",
     "ExecutionError",
     "InputError",
     "NameTakenError",
@@ -52,3 +53,7 @@ class ExecutionError(TuningError):
 
 class StorageError(ExecutionError):
     """The object store does not do what it is asked, after several tries."""
+
+
+class DiskFullError(ExecutionError):
+    """A disk, a quota or a file-size limit takes nothing more; no trial is to blame."""

@@ -56,7 +56,7 @@ def test_a_configuration_cannot_be_changed() -> None:
     [
         ({"serach": {}}, "serach", ["no such key", "did you mean search?"]),
         ({"search": {"trails": 5}}, "search.trails", ["no such key", "did you mean trials"]),
-        ({"storage": {"zzz": 1}}, "storage.zzz", ["no such key", "choose from folder, url"]),
+        ({"storage": {"zzz": 1}}, "storage.zzz", ["no such key", "choose from folder, keep_trials, url"]),
         ({"search": {"trials": "many"}}, "search.trials", ["valid integer", "not 'many'"]),
         ({"search": {"trials": 0}}, "search.trials", ["greater than or equal to 1", "not 0"]),
         ({"search": {"trials": 1.5}}, "search.trials", ["valid integer", "not 1.5"]),

@@ -185,6 +185,19 @@ def test_zones_of_a_column_that_changes_to_summer_time_are_one_hour_apart() -> N
     assert read([winter, summer]) == ["2024-03-31T00:30:00", "2024-03-31T01:30:00"]
 
 
+@pytest.mark.parametrize("behind", ["%z", " %Z"])
+def test_midnights_of_a_time_zone_are_days(behind: str) -> None:
+    days = pd.date_range("2024-03-30", periods=4, tz="Europe/Berlin")  # summer time begins on the 31st
+    column = pd.Series(days.strftime("%Y-%m-%dT%H:%M" + behind))
+    guess = infer_dates(column)
+    assert guess is not None
+    assert shown(guess.format.read(column)) == ["2024-03-30", "2024-03-31", "2024-04-01", "2024-04-02"]
+    assert "as days of their own time zone" in guess.note
+
+    later = pd.Series(["2024-05-01T02:00+02:00", "2024-05-01T00:00Z"])
+    assert shown(guess.format.read(later)) == ["NaT", "2024-05-01"]
+
+
 @pytest.mark.parametrize("value", ["1.2.10", "12.5", "hello 5", "A 1-2", "2024-02-30", "10:00", "1/2"])
 def test_versions_numbers_and_codes_are_no_dates(value: str) -> None:
     assert infer_dates(pd.Series([value])) is None

@@ -113,6 +113,15 @@ def test_columns_of_unlike_lengths_are_named() -> None:
         as_frame({"x": [1, 2], "kind": list("abc")}, TABLE)
 
 
+@pytest.mark.parametrize(
+    "given", [{"x": [1, 2], "kind": "a"}, {"x": 1, "kind": ["a"]}, {"x": [1.5], "kind": None}]
+)
+def test_lists_beside_single_values_are_refused(given: dict[str, object]) -> None:
+    with pytest.raises(DataError, match=r"has a list for .* and a single value for"):
+        as_frame(given, TABLE)
+    assert len(as_frame({"x": 1, "kind": "a", "tags": ["new"]}, TABLE)) == 1
+
+
 def test_a_list_of_dicts_is_rows() -> None:
     same(ROWS.to_dict("records"), TABLE, ROWS.reset_index(drop=True))
     same([{"x": 1.5, "kind": "a"}], TABLE, ROWS.iloc[[0]].reset_index(drop=True))
@@ -124,8 +133,8 @@ def test_what_has_a_way_to_pandas() -> None:
 
 @pytest.mark.parametrize("kind", [str, Path])
 def test_a_path_is_read(kind: type, tmp_path: Path) -> None:
-    ROWS.to_csv(tmp_path / "rows.csv", index=False)
-    same(kind(tmp_path / "rows.csv"), TABLE, ROWS.reset_index(drop=True))
+    ROWS.to_json(tmp_path / "rows.json", orient="records")
+    same(kind(tmp_path / "rows.json"), TABLE, ROWS.reset_index(drop=True))
     with pytest.raises(DataError, match=r"no data file .*rows\.txt"):
         as_frame(kind(tmp_path / "rows.txt"), TABLE)
 
@@ -204,7 +213,21 @@ def test_an_index_without_a_name_is_not_taken_for_a_feature() -> None:
     assert "x" not in as_frame(dates, DATED)
 
 
-@pytest.mark.parametrize(("unit", "first"), [("D", "2024-03-30"), ("M", "2024-03-01"), ("Q", "2024-01-01")])
+@pytest.mark.parametrize("unit", ["W-SUN", "W-FRI", "D", "MS", "h"])
+def test_times_are_the_same_after_a_turn_as_periods(unit: str) -> None:
+    times = pd.date_range("2024-03-01", periods=5, freq=unit)
+    frame = as_frame(pd.DataFrame({"day": times.to_period(), "x": 1}), DATED)
+    assert list(frame["day"]) == list(times)
+    assert list(as_frame(pd.DataFrame({"x": 1}, index=times.to_period()), DATED)["day"]) == list(times)
+
+
+@pytest.mark.parametrize(
+    ("unit", "first"),
+    [
+        ("D", "2024-03-30"), ("M", "2024-03-01"), ("Q", "2024-01-01"), ("Y", "2024-01-01"),
+        ("W", "2024-03-31"), ("W-FRI", "2024-04-05"), ("W-SAT", "2024-03-30"),
+    ],
+)  # fmt: skip
 def test_periods_are_times(unit: str, first: str) -> None:
     frame = as_frame(pd.DataFrame({"day": DAYS.to_period(unit), "x": 1}), DATED)
     assert frame["day"].iloc[0] == pd.Timestamp(first)
@@ -269,6 +292,33 @@ def test_tables_to_train_on(given: object) -> None:
 def test_what_is_no_table_to_train_on(given: object) -> None:
     with pytest.raises(DataError, match=r"Study\.data: a table to train on is"):
         table_to_keep(given)
+
+
+@pytest.mark.parametrize(
+    ("index", "columns"),
+    [
+        (DAYS.rename("day"), ["day", "x"]),
+        (DAYS.to_period("D").rename("day"), ["day", "x"]),
+        (pd.MultiIndex.from_arrays([list("abc"), DAYS], names=["shop", "day"]), ["shop", "day", "x"]),
+        (pd.RangeIndex(3), ["x"]),
+        (pd.Index([7, 3, 3]), ["x"]),
+    ],
+)
+def test_an_index_in_a_parquet_file_is_read(index: pd.Index, columns: list[str], tmp_path: Path) -> None:
+    pd.DataFrame({"x": [1, 2, 3]}, index=index).to_parquet(tmp_path / "t.parquet")
+    frame = read_frame(tmp_path / "t.parquet")
+    assert list(frame.columns) == columns
+    assert frame.index.equals(pd.RangeIndex(3))
+    if "day" in columns:
+        assert list(frame["day"]) == list(DAYS)
+
+
+def test_times_in_a_parquet_file_that_have_no_name_are_told_of(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    pd.DataFrame({"x": [1, 2, 3]}, index=DAYS).to_parquet(tmp_path / "t.parquet")
+    assert list(read_frame(tmp_path / "t.parquet").columns) == ["x"]
+    assert "its index holds times and has no name" in caplog.text
 
 
 def test_columns_that_a_model_does_not_use() -> None:

@@ -111,7 +111,22 @@ def test_a_magnitude_beside_plain_numbers_is_not_passed_over(values: list[object
 
 @pytest.mark.parametrize(
     "value",
-    ["A7", "B12", "Room 5", "4x4", "5'11\"", "<5", "10+", "1_000", "12-13", "030 123 456", "1,23,45", "(5"],
+    [
+        "A7",
+        "B12",
+        "Room 5",
+        "4x4",
+        "5'11\"",
+        "<5",
+        "10+",
+        "1_000",
+        "12-13",
+        "030 123 456",
+        "00123x",
+        "5000.com",
+        "1,23,45",
+        "(5",
+    ],
 )
 def test_codes_ranges_and_sizes_are_no_numbers(value: str) -> None:
     assert np.isnan(NumberFormat().read(pd.Series([value])))[0]

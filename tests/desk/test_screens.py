@@ -1,4 +1,4 @@
-"""What stands on screens of any width: every column whole or named as left out, the live view in its place."""
+"""What stands on screens of any width: columns whole or named as left out, the live view in its place."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ WIDTHS = [40, 60, 80, 120, 200]
 def _record(model: str, number: int, value: float) -> TrialRecord:
     return TrialRecord(
         model=model, number=number, value=value, status=Status.COMPLETED,
-        params={"learning_rate": 0.1 / (number + 1), "num_leaves": 31 + number}, values={27: value}, checkpoint=None,
-        placement=Placement("node", "cpu", ()),
+        params={"learning_rate": 0.1 / (number + 1), "num_leaves": 31 + number},
+        values={27: value}, checkpoint=None, placement=Placement("node", "cpu", ()),
         train_seconds=75.0, started_at=datetime(2025, 3, 1), ended_at=datetime(2025, 3, 1, 1),
         valid={"rmse": value}, test={"rmse": value + 0.1},
     )  # fmt: skip

@@ -206,9 +206,10 @@ def test_a_target_that_is_not_finite_is_refused(regression: Problem, name: str) 
 
 
 def test_what_the_library_refuses_is_a_model_error() -> None:
-    problem = noise_problem(np.ones(40))
+    problem = noise_problem(np.arange(40.0))
+    nothing_varies = replace(problem.train, numeric=np.zeros((40, 1), dtype=np.float32))
     model = build("catboost", problem.schema)
-    model.bind(problem.train, problem.valid)
+    model.bind(nothing_varies, problem.valid)
     with pytest.raises(ModelError, match="CatBoost cannot train on this table"):
         model.advance()
 

@@ -15,7 +15,7 @@ from tests.study.finished import prepare, run
 from tests.trial.rows import PROBE
 from tuning import Study
 from tuning.cli import app
-from tuning.errors import DataError
+from tuning.errors import DataError, InputError
 from tuning.leaderboard import Leaderboard
 from tuning.metrics import Direction
 from tuning.study import Outcome, PreparedStudy
@@ -224,6 +224,51 @@ def test_rows_to_come_keep_identifiers_also_beyond_the_horizon(of_series: Path, 
     assert outputs["id"].tolist() == rows["id"].tolist()
     assert outputs["day"].tolist() == rows["day"].dt.strftime("%Y-%m-%d").tolist()
     assert outputs["prediction"].isna().tolist() == [False] * 6 + [True] * 2
+
+
+def test_identifiers_stay_as_they_are_where_forecasts_have_no_row(of_series: Path, tmp_path: Path) -> None:
+    rows = coming(1).assign(ok=[True, False], code=["A1", "B2"])
+    rows.to_csv(tmp_path / "coming.csv", index=False)
+    predict(of_series, tmp_path / "coming.csv", tmp_path / "out.csv")
+    lines = [line.split(",")[:3] for line in (tmp_path / "out.csv").read_text().splitlines()]
+    assert lines[0] == ["id", "ok", "code"]
+    assert [line for line in lines[1:] if any(line)] == [["3000", "True", "A1"], ["3001", "False", "B2"]]
+    assert len(lines) == 1 + 2 * HORIZON
+
+
+@pytest.mark.parametrize("out", ["new.csv", "./x/../new.csv", "link.csv"])
+def test_the_rows_are_not_written_over(out: str, storage: Path, tmp_path: Path) -> None:
+    (tmp_path / "x").mkdir()
+    table().to_csv(tmp_path / "new.csv", index=False)
+    (tmp_path / "link.csv").symlink_to(tmp_path / "new.csv")
+    before = (tmp_path / "new.csv").read_bytes()
+    words = ["predict", "demo", tmp_path / "new.csv", "-o", tmp_path / out, "--storage", storage]
+    result = CliRunner().invoke(app, list(map(str, words)))
+    assert isinstance(result.exception, InputError)
+    assert "would take the place of the rows in that file" in str(result.exception)
+    assert (tmp_path / "new.csv").read_bytes() == before
+
+
+def test_the_data_of_the_study_are_not_written_over(storage: Path) -> None:
+    data = storage.parent / "rows.csv"
+    before = data.read_bytes()
+    result = CliRunner().invoke(
+        app, ["predict", "demo", str(data), "-o", str(data), "--storage", str(storage)]
+    )
+    assert isinstance(result.exception, InputError)
+    assert data.read_bytes() == before
+
+
+def test_an_output_that_cannot_be_written_leaves_what_was_there(storage: Path, tmp_path: Path) -> None:
+    frame = table().assign(mixed=[1, "a"] * 60)
+    frame.to_json(tmp_path / "new.json", orient="records")
+    (tmp_path / "out.parquet").write_text("before")
+    words = ["predict", "demo", tmp_path / "new.json", "-o", tmp_path / "out.parquet", "--storage", storage]
+    result = CliRunner().invoke(app, list(map(str, words)))
+    assert isinstance(result.exception, InputError)
+    assert "out.csv" in str(result.exception)
+    assert (tmp_path / "out.parquet").read_text() == "before"
+    assert not list(tmp_path.glob(".*"))
 
 
 # -- frames to train on ----------------------------------------------------------------------------

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tuning.cli._options import DEFAULT_STORAGE, Storage, StudyName
+from tuning.cli._output import check_output, write_output
 from tuning.errors import InputError
 from tuning.models import Task
 from tuning.paths import from_home
@@ -56,11 +56,12 @@ def predict(
     from tuning.data import read_frame
     from tuning.study import check_device, open_predictor, read_header
 
-    output = from_home(output)
-    write = _writer(output)
+    output, source = from_home(output), None if file is None else from_home(file)
+    check_output(output, [] if source is None else [source])
     check_device(device)
     header, folder = read_header(storage, name)
-    frame = None if file is None else read_frame(from_home(file), header.config.data.delimiter)
+    check_output(output, [Path(header.config.data.path)])
+    frame = None if source is None else read_frame(source, header.config.data.delimiter)
     if frame is None and header.task is not Task.FORECASTING:
         again = folder.command("predict", "FILE", "-o", str(output))
         raise InputError(f"Which rows? Give a file: {again}.")
@@ -68,12 +69,9 @@ def predict(
     predictions = predictor.predict(frame)
     if frame is not None:
         predictions = _beside_unused(predictions, frame, predictor.wanted, header.config.data.target)
-    try:
-        write(predictions)
-    except OSError as error:
-        reason = error.strerror or " ".join(str(error).split())
-        raise InputError(f"-o {output}: this cannot be written ({reason}); name another file.") from error
-    typer.echo(f"Wrote {len(predictions)} predictions of {trial} to {output}.", err=True)
+    write_output(predictions, output)
+    count = int(predictions["prediction"].notna().sum())
+    typer.echo(f"Wrote {count} predictions of {trial} to {output}.", err=True)
 
 
 def _beside_unused(
@@ -87,18 +85,6 @@ def _beside_unused(
     if taken:
         typer.echo(f"Not copied, as predictions have columns of that name: {', '.join(taken)}.", err=True)
     kept = rows[[name for name in unused if name not in taken]]
+    if not predictions.index.isin(kept.index).all():
+        kept = kept.convert_dtypes(convert_floating=False)  # whole numbers stay so beside empty cells
     return kept.reindex(predictions.index).join(predictions)
-
-
-def _writer(output: Path) -> Callable[[pd.DataFrame], None]:
-    """The function that writes a frame in the format of the file's ending."""
-    if not output.absolute().parent.is_dir():
-        raise InputError(f"-o {output}: there is no folder {output.absolute().parent}.")
-    writers: dict[str, Callable[[pd.DataFrame], None]] = {
-        ".csv": lambda frame: frame.to_csv(output, index=False),
-        ".parquet": lambda frame: frame.to_parquet(output, index=False),
-        ".jsonl": lambda frame: frame.to_json(output, orient="records", lines=True, date_format="iso"),
-    }
-    if output.suffix not in writers:
-        raise InputError(f"-o {output}: the ending {output.suffix!r} is none of {', '.join(writers)}.")
-    return writers[output.suffix]

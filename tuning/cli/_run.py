@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from tuning.cli._configure import FreeName, configure, names, roles_of
+from tuning.cli._loading import interruptible
 from tuning.cli._options import (
     DEFAULT_STORAGE,
     OPTION_NAMES,
@@ -192,8 +193,9 @@ def run(
     free_name = FreeName()
     roles = roles_of(names(drop), names(known))
     config = configure(study_file and from_home(study_file), options, roles, settings or [], free_name)
-    from tuning.progress import make_view
-    from tuning.study import run_study, set_up
+    with interruptible():
+        from tuning.progress import make_view
+        from tuning.study import run_study, set_up
 
     storage_folder = config.storage.folder
     with _resume_line(config.name, storage_folder):
@@ -252,13 +254,13 @@ def resume(
     changes: dict[str, Any] = {}
     for key, value in options.items():
         set_entry(changes, key, value)
-    from tuning.progress import make_view
-    from tuning.study import run_study, take_up
+    with interruptible():
+        from tuning.progress import make_view
+        from tuning.study import run_study, take_up
 
-    study = take_up(storage, name, changes, names(models), data=data, given_by=OPTION_NAMES)
     with _resume_line(name, storage):
         outcome = run_study(
-            study,
+            take_up(storage, name, changes, names(models), data=data, given_by=OPTION_NAMES),
             make_view(quiet=quiet),
             new_time_budget=time_budget is not None,
             new_trials=trials is not None or total_trials is not None,
@@ -275,8 +277,11 @@ def _resume_line(name: str, storage: str) -> Iterator[None]:
     except (KeyboardInterrupt, SystemExit) as error:
         # Ray puts a handler of its own in place, which turns SIGTERM into an exit with that code.
         by_signal = isinstance(error, KeyboardInterrupt) or error.code == signal.SIGTERM
-        if not by_signal or not StudyFolder(storage, name).exists():
+        if not by_signal:
             raise
+        if not StudyFolder(storage, name).exists():
+            typer.echo(f"\nInterrupted before the study {name} was set up; nothing has run.", err=True)
+            raise typer.Exit(130) from error
         _exit_interrupted(name, storage)
     finally:
         signal.signal(signal.SIGTERM, before)

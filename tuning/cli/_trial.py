@@ -44,6 +44,7 @@ def trial_json(
         "device": placement.device,
         "gpus": list(placement.gpus),
         "checkpoint": record.checkpoint,
+        "is_kept": record.is_kept,
         "note": record.note,
         "error": record.error,
         "values": {str(iteration): _finite(value) for iteration, value in record.values.items()},
@@ -85,7 +86,7 @@ def _facts(study: str, metric: str, direction: Direction, record: TrialRecord) -
         "ended": _moment(record.ended_at),
         "attempts": str(record.attempts) if record.attempts > 1 else "",
         "where": " ".join(filter(None, (placement.node, placement.device, *placement.gpus))),
-        "checkpoint": record.checkpoint or "",
+        "checkpoint": record.checkpoint or ("" if record.is_kept else "not kept (storage.keep_trials)"),
         "note": record.note or "",
         "error": record.error or "",
     }

@@ -131,10 +131,26 @@ class StorageConfig(_Section):
         url: database for the record (postgresql://, mysql://, sqlite://); None: a journal file in the
             study folder. `${NAME}` stands for an environment variable, read whenever the record is opened,
             which keeps a password out of the study's files.
+        keep_trials: trials of each family, the best of those that ended, that keep their models; "all": every
+            one. The record of the others stays.
     """
 
     folder: str = "studies"
     url: str | None = None
+    keep_trials: Literal["all"] | int = "all"
+
+    @property
+    def kept_trials(self) -> int | None:
+        """Trials of each family that keep their models; None: all."""
+        return None if self.keep_trials == "all" else self.keep_trials
+
+    @field_validator("keep_trials", mode="before")
+    @classmethod
+    def _check_keep_trials(cls, value: Any) -> Any:
+        text = str(value)
+        if text != "all" and not (text.isdecimal() and int(text) > 0):
+            raise ValueError(f"it is all, or the number of each family's best trials to keep, not {value!r}")
+        return value if text == "all" else int(text)
 
 
 class MonitoringConfig(_Section):

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from tuning.data import _sequences, _values
+from tuning.data._dates import DateFormat
 from tuning.data._float32 import within_float32
 from tuning.data._names import check_trained_on
+from tuning.data._numbers import NumberFormat, number_from_json
 from tuning.data._sequences import StepFormat
 from tuning.data._values import FloatArray
 from tuning.data.config import ColumnRole, SequenceLayout
@@ -33,8 +35,8 @@ class ColumnSpec:
     Attributes:
         name: of the column in the file.
         role: what it is for.
-        decimal_comma: numbers written as 1.234,5.
-        format: of dates written as text.
+        number: form of numbers written as text.
+        date: form of dates written as text.
         parts: the parts of a date that vary, from `DATE_PARTS`.
         width: length of the lists of an embedding column; 0 for a column of single numbers.
         analyzer: the pieces that text is cut into, as scikit-learn names them.
@@ -44,8 +46,8 @@ class ColumnSpec:
 
     name: str
     role: ColumnRole
-    decimal_comma: bool = False
-    format: str = _values.ISO_FORMAT
+    number: NumberFormat = field(default_factory=NumberFormat)
+    date: DateFormat = field(default_factory=DateFormat)
     parts: tuple[str, ...] = ()
     width: int = 0
     analyzer: str = "word"
@@ -58,9 +60,17 @@ class ColumnSpec:
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> ColumnSpec:
-        """From what `to_json` gave."""
-        enums = {"role": ColumnRole(value["role"]), "layout": SequenceLayout(value["layout"])}
-        return cls(**{**value, **enums, "parts": tuple(value["parts"])})
+        """Return what `to_json` gave, now or when forms were a decimal comma and the format of dates."""
+        date = value.get("date") or {"form": value["format"]}
+        read = {
+            "role": ColumnRole(value["role"]),
+            "number": number_from_json(value),
+            "date": DateFormat.from_json(date),
+            "parts": tuple(value["parts"]),
+            "layout": SequenceLayout(value["layout"]),
+        }
+        kept = {name: entry for name, entry in value.items() if name not in ("decimal_comma", "format")}
+        return cls(**{**kept, **read})
 
     @property
     def is_text(self) -> bool:
@@ -84,7 +94,7 @@ class ColumnSpec:
     def numbers(self, column: pd.Series[Any]) -> FloatArray:
         """(n,) -> (n, len(numeric_names)) float64, nan where missing."""
         if self.role is ColumnRole.DATETIME:
-            return date_parts(column, self.format, self.parts)
+            return date_parts(column, self.date, self.parts)
         if self.role is ColumnRole.SEQUENCE:
             return _sequences.summaries(column, self.step_format)
         read = _values.as_booleans(column) if self.role is ColumnRole.BOOLEAN else self._plain(column)
@@ -95,14 +105,15 @@ class ColumnSpec:
         return _values.as_vectors(column, self.width) if self.width else self._plain(column)[:, np.newaxis]
 
     def _plain(self, column: pd.Series[Any]) -> FloatArray:
-        return _values.as_numbers(column, self.decimal_comma)
+        return _values.as_numbers(column, self.number)
 
 
-def date_parts(column: pd.Series[Any], format: str, parts: Sequence[str]) -> FloatArray:
+def date_parts(column: pd.Series[Any], date: DateFormat, parts: Sequence[str]) -> FloatArray:
     """(n,) -> (n, len(parts)) float64, nan where missing."""
-    times = _values.as_datetimes(column, format)
+    stamps = date.read(column)
+    times: pd.Series[Any] = pd.Series(stamps)
     values = [
-        _values.days_since_epoch(times)
+        _values.days_since_epoch(stamps)
         if part == "days"
         else getattr(times.dt, part).to_numpy(dtype=np.float64, na_value=np.nan)
         for part in parts

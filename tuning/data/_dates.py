@@ -32,6 +32,7 @@ IntArray = npt.NDArray[np.int64]
 
 _PLAIN_ISO = r"\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,6})?)?(?:Z|[+-]\d{2}:?\d{2})?)?"
 _PLAIN_ZONE = r".*:.*(?:Z|[+-]\d{2}:?\d{2})"
+_MIDNIGHT = r".*[T ]00:00(?::00(?:\.0+)?)?(?:Z|[+-]\d{2}:?\d{2})"
 _CLOCK_IN_FORM = re.compile(r" %[HI].*")
 _SAMPLE = 200
 _MICROSECONDS_PER_MINUTE = 60_000_000
@@ -45,10 +46,12 @@ class DateFormat:
         form: of the day as strptime writes it, `ISO8601`, `unix seconds`, `%YQ%q` or `%GW%V`; with ` %I` and
             what follows where times of the day have AM or PM. A time of 24 hours may stand behind any day.
         is_zoned: every value names its time zone (True), none does (False), or either may be (None).
+        are_days: every value is a midnight of its own time zone, and so a day there, which UTC would cut.
     """
 
     form: str = ISO
     is_zoned: bool | None = None
+    are_days: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """Return it as plain values."""
@@ -79,7 +82,7 @@ class DateFormat:
         return stamps
 
     def _read_texts(self, texts: Sequence[str]) -> Stamps:
-        if self.form != ISO:
+        if self.form != ISO or self.are_days:
             return self.read_parts(Parts(texts))
         series = pd.Series(texts, dtype="str")
         plain = series.str.fullmatch(_PLAIN_ISO).to_numpy(dtype=bool)
@@ -99,8 +102,10 @@ class DateFormat:
             fits &= parts.has_zone == self.is_zoned
         if form in UNIX:
             fits &= ~parts.has_clock
+        if self.are_days:
+            fits &= parts.is_midnight
         days = read_days(parts.days, form)[parts.day_codes] + parts.micros
-        return np.where(fits, _in_utc(days, parts.zones), NOT_A_TIME)
+        return np.where(fits, days if self.are_days else _in_utc(days, parts.zones), NOT_A_TIME)
 
 
 @dataclass(frozen=True)
@@ -112,12 +117,14 @@ class DateGuess:
         share: of the rows with a value, those that are dates by it.
         note: what was decided, to stand behind "read as dates".
         example: the first value that is no date; empty where all are.
+        lost: rows with a value that is no date.
     """
 
     format: DateFormat
     share: float
     note: str
     example: str = ""
+    lost: int = 0
 
 
 def infer_dates(
@@ -134,9 +141,9 @@ def infer_dates(
     fitting = _fitting(column.dropna(), day_first, periods)
     if not fitting or fitting[0].rows < least * int(column.notna().sum()):
         return None
-    best = fitting[0]
+    best, present = fitting[0], int(column.notna().sum())
     note = describe(column.dropna(), [found.format for found in fitting])
-    return DateGuess(best.format, best.rows / int(column.notna().sum()), note, best.example)
+    return DateGuess(best.format, best.rows / present, note, best.example, present - best.rows)
 
 
 def fitting_formats(
@@ -180,6 +187,7 @@ def _by_rows(texts: Sequence[str], counts: IntArray, day_first: bool | None, per
     series = pd.Series(texts, dtype="str")
     if (
         series.str.fullmatch(_PLAIN_ISO).all()
+        and not series.str.fullmatch(_MIDNIGHT).all()
         and (plain := _plain_format(series, counts)).rows == counts.sum()
     ):
         return [plain]
@@ -194,7 +202,7 @@ def _by_rows(texts: Sequence[str], counts: IntArray, day_first: bool | None, per
             read[name] = stamps
     order = sorted(read, key=lambda name: _span(name, read[name]))
     found = [
-        _found(DateFormat(_with_clock(name, clock), _is_zoned(parts, read[name])), texts, read[name], counts)
+        _found(_format(_with_clock(name, clock), parts, read[name]), texts, read[name], counts)
         for name in order
     ]
     return [one for one in found if one.rows]
@@ -256,9 +264,14 @@ def _with_clock(name: str, clock: str) -> str:
     return name if name in UNIX or (name == ISO and not clock.startswith(" %I")) else name + clock
 
 
-def _is_zoned(parts: Parts, stamps: Stamps) -> bool | None:
-    zoned = parts.has_zone[~np.isnat(stamps)]
-    return True if len(zoned) and zoned.all() else None if zoned.any() else False
+def _format(form: str, parts: Parts, stamps: Stamps) -> DateFormat:
+    """Return the format with what its values say of time zones."""
+    good = ~np.isnat(stamps)
+    zoned = parts.has_zone[good]
+    if not len(zoned) or not zoned.all():
+        return DateFormat(form, None if zoned.any() else False)
+    is_utc = np.array([zone == "+00:00" for zone in parts.zones], dtype=bool)[good]
+    return DateFormat(form, True, bool(parts.is_midnight[good].all() and not is_utc.all()))
 
 
 def _span(name: str, stamps: Stamps) -> int:
@@ -286,13 +299,17 @@ def describe(column: pd.Series[Any], fitting: Sequence[DateFormat]) -> str:
 
 
 def _differ(column: pd.Series[Any], one: DateFormat, other: DateFormat) -> bool:
-    return bool((one.read(column) != other.read(column)).any())
+    return bool(_differing(one.read(column), other.read(column)).any())
+
+
+def _differing(one: Stamps, two: Stamps) -> npt.NDArray[np.bool_]:
+    return np.asarray((one != two) & ~(np.isnat(one) & np.isnat(two)), dtype=bool)
 
 
 def how_they_differ(column: pd.Series[Any], best: DateFormat, other: DateFormat) -> str:
     """Return a value that the formats read to two dates, and what to set for the second."""
     one, two = best.read(column), other.read(column)
-    place = int(np.flatnonzero(one != two)[0])
+    place = int(np.flatnonzero(_differing(one, two))[0])
     text = f"{str(column.iloc[place])!r} is {_shown(one[place])}"
     order = day_comes_first(other.form)
     if order is None or order == day_comes_first(best.form):
@@ -301,7 +318,7 @@ def how_they_differ(column: pd.Series[Any], best: DateFormat, other: DateFormat)
 
 
 def _shown(stamp: np.datetime64) -> str:
-    return "no date" if np.isnat(stamp) else f"{pd.Timestamp(stamp):%-d %B %Y}"
+    return "no date" if np.isnat(stamp) else f"{pd.Timestamp(stamp):%d %B %Y}".removeprefix("0")
 
 
 def _zone_note(column: pd.Series[Any], best: DateFormat) -> str:
@@ -310,6 +327,8 @@ def _zone_note(column: pd.Series[Any], best: DateFormat) -> str:
     named = zone_names(column)
     if named is None:
         return ""
+    if best.are_days:
+        return ", as days of their own time zone"
     shown = ", ".join(f"{name} as UTC{zone}" for name, zone in sorted(named.items())[:4])
     without = ", those that name no time zone too" if best.is_zoned is None else ""
     return f", with their time zones, in UTC{f' ({shown})' if shown else ''}{without}"

@@ -52,8 +52,12 @@ class Float32Map:
 
     def apply(self, numbers: FloatArray) -> FloatArray:
         """(n, p) float64 with nan -> (n, p) float64 within the range of float32, what is too small 0."""
-        with np.errstate(over="ignore"):  # ends as the largest number of float32
-            return within_float32((numbers - self.centre) / self.scale)
+        moved = (self.centre != 0) | (self.scale != 1)
+        if moved.any():
+            numbers = numbers.copy()
+            with np.errstate(over="ignore"):  # ends as the largest number of float32
+                numbers[:, moved] = (numbers[:, moved] - self.centre[moved]) / self.scale[moved]
+        return within_float32(numbers)
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values."""
@@ -75,7 +79,8 @@ def share_merged(values: FloatArray) -> float:
 def within_float32(numbers: FloatArray) -> FloatArray:
     """Return the numbers with those beyond the range of float32 at its ends, and those too small for it 0."""
     values = np.clip(numbers, _FLOAT32.min, _FLOAT32.max)
-    return np.where(np.abs(values) < _FLOAT32.tiny, 0.0, values)
+    values[np.abs(values) < _FLOAT32.tiny] = 0.0
+    return values
 
 
 def target_place(values: FloatArray) -> tuple[float, float]:

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from tuning.data._periods import TimeIndex, level_values, without_periods
 from tuning.data._read import read_frame
 from tuning.data._read_json import flattened
 from tuning.errors import DataError
@@ -20,7 +21,6 @@ from tuning.paths import from_home
 _KINDS = "a DataFrame, a Series, a dict, a list of dicts or the path of a file"
 _NAMES_SHOWN = 8
 _LONGEST_NAME = 255  # of a file; a longer one cannot even be looked for
-TimeIndex = pd.DatetimeIndex | pd.PeriodIndex
 Rows = pd.DataFrame | pd.Series | Mapping[Any, Any] | Sequence[Mapping[Any, Any]] | str | Path
 
 
@@ -175,6 +175,14 @@ def _of_dict(given: Mapping[Any, Any], wanted: Wanted) -> pd.DataFrame:
         except ValueError as error:
             lengths = ", ".join(f"{name!r} {len(value)}" for name, value in values.items())
             raise DataError(f"The columns to predict are not of one length: {lengths}.") from error
+    listed = [name for name, value in values.items() if _is_column(value, name in wanted.lists)]
+    wrong = [name for name in listed if name in wanted.features]
+    if wrong:
+        single = next(name for name in values if name not in listed)
+        raise DataError(
+            f"The dict to predict has a list for {wrong[0]!r} and a single value for {single!r}: give lists "
+            "of one length for all columns, or single values of one row."
+        )
     return flattened(pd.DataFrame([dict(given)]))
 
 
@@ -192,7 +200,7 @@ def _is_listed(value: object) -> TypeGuard[Iterable[Any]]:
 def named(frame: pd.DataFrame, what: str) -> pd.DataFrame:
     """Name the columns as a file has them: text, without spaces around, levels joined by dots.
 
-    Periods become the times at which they begin.
+    Periods become times (`without_periods`).
 
     Args:
         frame: not changed.
@@ -209,9 +217,7 @@ def named(frame: pd.DataFrame, what: str) -> pd.DataFrame:
         )
     if len(frame) == 0:
         raise DataError(f"{what}: the frame has no rows.")
-    frame = frame.set_axis(pd.Index(names), axis=1)
-    periods = [name for name in names if isinstance(frame[name].dtype, pd.PeriodDtype)]
-    return frame.assign(**{name: frame[name].dt.to_timestamp() for name in periods}) if periods else frame
+    return without_periods(frame.set_axis(pd.Index(names), axis=1))
 
 
 def column_name(label: object) -> str:
@@ -228,13 +234,7 @@ def with_index(frame: pd.DataFrame, wanted: Wanted) -> pd.DataFrame:
     times = [name for name in absent if name in wanted.times]
     if not found and len(times) == 1 and frame.index.name is None and isinstance(frame.index, TimeIndex):
         found = {times[0]: 0}
-    return frame.assign(**{name: _level(frame.index, place) for name, place in found.items()})
-
-
-def _level(index: pd.Index[Any], place: int) -> pd.Index[Any]:
-    """The values of a level of the index, as a column has them."""
-    values = index.get_level_values(place)
-    return values.to_timestamp() if isinstance(values, pd.PeriodIndex) else values
+    return frame.assign(**{name: level_values(frame.index, place) for name, place in found.items()})
 
 
 def keepable(frame: pd.DataFrame, times: Sequence[str]) -> tuple[pd.DataFrame, tuple[str, ...]]:
@@ -259,7 +259,7 @@ def keepable(frame: pd.DataFrame, times: Sequence[str]) -> tuple[pd.DataFrame, t
         if name is None and len(absent) == 1 and isinstance(level, TimeIndex):
             name = absent[0]
         if name is not None and name not in kept.columns:
-            kept.insert(place, name, _level(frame.index, place))
+            kept.insert(place, name, level_values(frame.index, place))
             notes.append(
                 f"The index is read as the column {name!r} (leave it out by reset_index(drop=True))."
             )

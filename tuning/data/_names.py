@@ -42,7 +42,8 @@ def check_trained_on(frame: pd.DataFrame, names: Iterable[str]) -> None:
     missing = [name for name in names if name not in frame.columns]
     if missing:
         columns = f"column{'s' * (len(missing) > 1)} {', '.join(map(repr, missing))}"
-        closest = difflib.get_close_matches(missing[0], map(str, frame.columns), n=1, cutoff=0.7)
+        given = [*frame.columns, *(name for name in frame.index.names if name is not None)]
+        closest = difflib.get_close_matches(missing[0], map(str, given), n=1, cutoff=0.7)
         hint = f" (did you mean {closest[0]!r}?)" if closest else ""
         raise DataError(f"The table lacks the {columns}, which the model was trained on{hint}.")
 

@@ -46,6 +46,7 @@ _MAGNITUDES = frozenset(
     | {"mio", "mrd", "mln", "mld", "tsd", "bio", "lac", "lakh", "crore", "thousand", "million", "billion"}
 )  # they change the number: beside numbers without one, they are no unit
 _UNITS_IN_A_NOTE = 4
+_NEARLY = 0.5
 _SAMPLE = 500  # of the distinct values: where none of them is a number, there is no need to look at all
 
 
@@ -112,6 +113,11 @@ class NumberFormat:
         return "," if self.decimal_comma else "."
 
 
+def number_from_json(spec: dict[str, Any]) -> NumberFormat:
+    """Return the entry `number` of a column's JSON, or what was kept before it: `decimal_comma`."""
+    return NumberFormat.from_json(spec.get("number") or {"decimal_comma": spec.get("decimal_comma", False)})
+
+
 @dataclass(frozen=True)
 class NumberGuess:
     """The form that fits a column best, and what a person should know of it.
@@ -121,7 +127,7 @@ class NumberGuess:
         share: of the rows with a value, those that are numbers by it.
         note: what was decided, to stand behind "read as numbers"; empty for plain numbers.
         example: the first value that is no number; empty where all are.
-        units: the units found, where they are several.
+        units: the units found, where they are several and half of the values are numbers with one of them.
     """
 
     format: NumberFormat
@@ -129,6 +135,11 @@ class NumberGuess:
     note: str = ""
     example: str = ""
     units: tuple[str, ...] = ()
+
+    @property
+    def is_nearly_numbers(self) -> bool:
+        """Whether so many of the values are numbers that a person should know why the column is not."""
+        return self.share >= _NEARLY or bool(self.units)
 
     @property
     def doubt(self) -> str:
@@ -149,6 +160,10 @@ def infer_numbers(column: pd.Series[Any], decimal_comma: bool | None = None) -> 
     """
     if _is_numeric(column):
         return NumberGuess(NumberFormat(unit=""), 1.0 if column.notna().any() else 0.0)
+    if column.dtype == object and (real := column.map(_is_number)).any():  # these tell nothing of the text
+        guess = infer_numbers(column[~real], decimal_comma)
+        others, numbers = int(column[~real].notna().sum()), int(real.sum())
+        return replace(guess, share=(guess.share * others + numbers) / (others + numbers))
     codes, distinct = _distinct(column.dropna())
     counts = np.bincount(codes, minlength=len(distinct))
     if not decimal_comma and not np.isnan(_plain_numbers(distinct)).any() and len(distinct):
@@ -183,7 +198,10 @@ def _guess(texts: Sequence[str], counts: IntArray, decimal_comma: bool | None) -
     fits = np.array([part is not None and form.fits(part) for part in parts], dtype=bool)
     good = ~np.isnan(numbers) & fits
     present = np.array([text.casefold() not in NO_VALUES for text in texts], dtype=bool)
-    share = float(counts[good].sum() / max(counts[present].sum(), 1))
+    n_present = max(counts[present].sum(), 1)
+    share = float(counts[good].sum() / n_present)
+    if counts[~np.isnan(numbers)].sum() < _NEARLY * n_present:
+        units = ()  # some labels begin with a digit
 
     bad = np.flatnonzero(present & ~good)
     example = texts[bad[0]] if len(bad) else ""
@@ -280,9 +298,13 @@ def _is_numeric(column: pd.Series[Any]) -> bool:
 
 def _distinct(column: pd.Series[Any]) -> tuple[IntArray, Any]:
     """Return the (n,) code of each value, -1 where missing, and the distinct values."""
-    if column.dtype == object or isinstance(column.dtype, pd.CategoricalDtype):
+    if not isinstance(column.dtype, pd.StringDtype):
         column = column.astype(object).map(_hashable)
     return pd.factorize(column, use_na_sentinel=True)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, Real | Decimal) and value == value  # nan is not
 
 
 def _hashable(value: object) -> object:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from collections.abc import Sequence
 
@@ -22,5 +23,5 @@ def listing(option: str, key: str, names: Sequence[str]) -> str:
     "--series 'store,item id'"
     """
     if any("," in name for name in names):
-        return setting(key, "[" + ", ".join("'" + name.replace("'", "''") + "'" for name in names) + "]")
+        return setting(key, json.dumps(list(names), ensure_ascii=False))  # JSON is YAML as well
     return f"{option} {shlex.quote(','.join(names))}"

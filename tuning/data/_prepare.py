@@ -26,6 +26,7 @@ from tuning.data._target import (
     target_notes,
 )
 from tuning.data._transform import FitSettings, TableTransform, fit_transform
+from tuning.data._written_columns import GivenForms
 from tuning.data.config import ColumnRole, DataConfig, SplitConfig, SplitMethod, TargetConfig
 from tuning.data.series import prepare_final_series, prepare_series
 from tuning.errors import DataError
@@ -69,7 +70,7 @@ def prepare(
         return prepare_series(frame, data, target, split, metric_name, seed, splits=splits, kept=kept)
     frame, positions, work, notes = _begin(frame, data, target, split, metric_name, seed, splits)
     goal, metric, roles = work.target, work.metric, work.roles
-    key = _key_column(frame, split, roles)
+    key = _key_column(frame, split, roles, data.day_first)
     method = _split.resolve_method(split, goal, ColumnRole.GROUP in roles.values())
     dealt = (
         _split.make_splits(split, method, goal, key, seed)
@@ -144,7 +145,8 @@ def _begin(
     goal = read_target(frame[data.target], data.task, metric_name)
     roles = _given_roles(data, split)
     if goal.task.is_classification and data.min_class_rows is not None:
-        rows = _frequent_rows(frame, goal, split, roles, data.min_class_rows, seed, splits, positions)
+        key = _key_column(frame, split, roles, data.day_first)
+        rows = _frequent_rows(key, goal, split, roles, data.min_class_rows, seed, splits, positions)
         notes.append(note_on_left_out(goal, rows, data.min_class_rows))
         frame, positions, goal = frame.iloc[rows].reset_index(drop=True), positions[rows], goal.take(rows)
     if goal.task.is_classification:
@@ -157,7 +159,7 @@ def _begin(
 
 
 def _frequent_rows(
-    frame: pd.DataFrame,
+    key: pd.Series[Any] | None,
     goal: Target,
     split: SplitConfig,
     roles: dict[str, ColumnRole],
@@ -169,7 +171,6 @@ def _frequent_rows(
     """The rows whose classes are not left out: those that were dealt, where that is recorded."""
     if splits is not None:
         return np.flatnonzero(np.isin(positions, splits["row"]))
-    key = _key_column(frame, split, roles)
 
     def deal(part: Target, rows: Rows) -> list[Rows]:
         method = _split.resolve_method(split, part, ColumnRole.GROUP in roles.values())
@@ -255,6 +256,7 @@ def _fit(work: _Work, parts: Parts) -> tuple[TableTransform, Sequence[str]]:
         classes=work.target.classes,
         seed=work.seed,
         sequence_layout=work.data.sequence_layout,
+        forms=GivenForms(work.data.decimal_comma, work.data.day_first),
     )
     transform, notes = fit_transform(work.features.iloc[parts.train], settings)
     return transform, (*notes, *target_notes(scale, work.target_config, work.metric))
@@ -319,9 +321,11 @@ def _given_roles(data: DataConfig, split: SplitConfig) -> dict[str, ColumnRole]:
 
 
 def _key_column(
-    frame: pd.DataFrame, split: SplitConfig, roles: dict[str, ColumnRole]
+    frame: pd.DataFrame, split: SplitConfig, roles: dict[str, ColumnRole], day_first: bool | None = None
 ) -> pd.Series[Any] | None:
-    """The column that rows are dealt by, where there is one."""
+    """The column that rows are dealt by, where there is one; as times where it is one of dates."""
     groups = [name for name, role in roles.items() if role is ColumnRole.GROUP]
     name = split.column or (groups[0] if groups else None)
-    return None if name is None else frame[name]
+    if name is None:
+        return None
+    return _split.as_times(frame[name], day_first) if split.method is SplitMethod.TIME else frame[name]

@@ -61,7 +61,7 @@ def note_on_left_out(target: Target, rows: Rows, minimum: int) -> str:
     names = ", ".join(repr(target.classes[code]) for code in gone[:_NAMES_IN_A_NOTE])
     more = f" and {len(gone) - _NAMES_IN_A_NOTE} more" if len(gone) > _NAMES_IN_A_NOTE else ""
     return (
-        f"Left out {_rows_in_words(len(target.values) - len(rows))} of rare classes: {names}{more} "
+        f"Left out {rows_in_words(len(target.values) - len(rows))} of rare classes: {names}{more} "
         f"(data.min_class_rows={minimum}); no score counts them."
     )
 
@@ -116,7 +116,7 @@ def check_class_counts(target: Target, wanted: int, enough: int, why: str) -> No
     rarest = int(counts.argmin())
     if counts[rarest] < wanted:
         raise DataError(
-            f"Class {target.classes[rarest]!r} has {_rows_in_words(int(counts[rarest]))}, but {why} needs at "
+            f"Class {target.classes[rarest]!r} has {rows_in_words(int(counts[rarest]))}, but {why} needs at "
             f"least {wanted} of each class: {way_out_of_rare(target, enough)}."
         )
 
@@ -146,5 +146,5 @@ def _leave_out(minimum: int) -> str:
     return f"leave rare classes out with --set data.min_class_rows={minimum}"
 
 
-def _rows_in_words(count: int) -> str:
+def rows_in_words(count: int) -> str:
     return "1 row" if count == 1 else f"{count} rows"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import logging
 import lzma
 from collections import Counter
 from pathlib import Path
@@ -11,10 +12,12 @@ from pathlib import Path
 import pandas as pd
 
 from tuning.data._dialect import OPENERS, Dialect, dialect_of, encoding_of, first_rows, open_text
+from tuning.data._periods import TimeIndex, level_values, without_periods
 from tuning.data._read_json import flattened, read_json, read_lines
 from tuning.data._values import MISSING_TOKENS
 from tuning.errors import DataError
 
+_LOGGER = logging.getLogger(__name__)
 _CSV, _PARQUET, _JSON, _LINES = "csv", "parquet", "json", "json lines"
 _FORMATS = {
     ".csv": _CSV,
@@ -37,7 +40,8 @@ def read_frame(path: str | Path, delimiter: str | None = None) -> pd.DataFrame:
 
     The format follows from the suffix: .csv, .tsv, .txt, .data; .parquet, .pq; .json (a list of records,
     one record, or an object of columns); .jsonl, .ndjson; text formats also as .gz, .bz2 or .xz. Nested
-    records become columns with dotted names. Large JSON files are read record by record, in little more
+    records become columns with dotted names, and an index with a name that pandas wrote to Parquet a column.
+    Periods are times (`without_periods`). Large JSON files are read record by record, in little more
     memory than the table takes.
 
     Args:
@@ -92,12 +96,27 @@ def _format(path: Path) -> str:
 def _read(path: Path, delimiter: str | None) -> pd.DataFrame:
     kind = _format(path)
     if kind == _PARQUET:
-        return flattened(pd.read_parquet(path))
+        return flattened(_read_parquet(path))
     if kind == _CSV:
         return _read_csv(path, dialect_of(path, delimiter))
     encoding = encoding_of(path)
     read_records = read_lines if kind == _LINES else read_json
     return read_records(lambda: open_text(path, encoding))
+
+
+def _read_parquet(path: Path) -> pd.DataFrame:
+    """The columns, and the named levels of an index that pandas wrote, as a frame in memory has them."""
+    frame = pd.read_parquet(path)
+    named = [name for name in frame.index.names if name is not None and name not in frame.columns]
+    if frame.index.name is None and isinstance(frame.index, TimeIndex):
+        _LOGGER.warning(
+            "%s: its index holds times and has no name, and is left out: to use it as a column, name it by "
+            "rename_axis('NAME') before it is written.",
+            path,
+        )
+    for place, name in enumerate(named):
+        frame.insert(place, name, level_values(frame.index, frame.index.names.index(name)))
+    return without_periods(frame)
 
 
 def _read_csv(path: Path, dialect: Dialect) -> pd.DataFrame:

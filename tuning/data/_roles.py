@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,10 +16,19 @@ from tuning.data._columns import DATE_PARTS, FEATURE_ROLES, ColumnSpec, date_par
 from tuning.data._offers import setting
 from tuning.data._sequences import StepFormat, read_array, step_format
 from tuning.data._text import analyzer_of, words_per_value
+from tuning.data._written_columns import (
+    BY_VALUES,
+    SHARE_THAT_PARSES,
+    Decision,
+    GivenForms,
+    check_values,
+    given_dates,
+    given_numbers,
+    numbers_or_dates,
+)
 from tuning.data.config import ColumnRole, SequenceLayout
 from tuning.errors import DataError
 
-SHARE_THAT_PARSES = 0.95  # of the values, for text to be read as numbers or dates
 _FEW_LEVELS = 20
 _NAMES_IN_A_NOTE = 8
 _SPLIT_LABELS = frozenset({"train", "training", "valid", "validation", "val", "dev", "test", "testing"})
@@ -32,19 +41,12 @@ _AS_FEW_INTEGERS = (
 )
 
 
-@dataclass(frozen=True)
-class Decision:
-    """What a column is, and what a person should know of why."""
-
-    spec: ColumnSpec
-    remark: str = ""
-
-
 def decide(
     frame: pd.DataFrame,
     roles: Mapping[str, ColumnRole],
     prefixes: Sequence[str],
     layout: SequenceLayout = SequenceLayout.AUTO,
+    forms: GivenForms = BY_VALUES,
 ) -> tuple[tuple[ColumnSpec, ...], tuple[str, ...]]:
     """The specification of every column of the training rows, and notes on what was inferred.
 
@@ -53,13 +55,15 @@ def decide(
         roles: those given by the user.
         prefixes: of the names of columns that hold the numbers of an embedding.
         layout: of the nested lists of a sequence.
+        forms: of numbers and dates, as the user gave them.
 
     Raises:
         DataError: a given role does not fit the column, two have the role sequence, or no feature is left.
     """
     _check_one_sequence(roles)
     decisions = [
-        _decide(frame[name].infer_objects(), roles.get(name), prefixes, layout) for name in frame.columns
+        _decide(frame[name].infer_objects(), roles.get(name), prefixes, layout, forms)
+        for name in frame.columns
     ]
     if not any(decision.spec.role in FEATURE_ROLES for decision in decisions):
         decisions = [_rescue(decision, frame[decision.spec.name]) for decision in decisions]
@@ -116,7 +120,11 @@ def _without_sequence(decision: Decision, kept: str) -> Decision:
 
 
 def _decide(
-    column: pd.Series[Any], role: ColumnRole | None, prefixes: Sequence[str], layout: SequenceLayout
+    column: pd.Series[Any],
+    role: ColumnRole | None,
+    prefixes: Sequence[str],
+    layout: SequenceLayout,
+    forms: GivenForms,
 ) -> Decision:
     name = str(column.name)
     if role is not None and role not in FEATURE_ROLES:
@@ -127,7 +135,7 @@ def _decide(
         role = ColumnRole.EMBEDDING
     if role is ColumnRole.SEQUENCE:
         return _without_constants(Decision(_given_sequence(column, layout)), column)
-    decision = _inferred(column, layout) if role is None else _given(column, role)
+    decision = _inferred(column, layout, forms) if role is None else _given(column, role, forms)
     return _without_constants(decision, column)
 
 
@@ -140,7 +148,7 @@ def _without_constants(decision: Decision, column: pd.Series[Any]) -> Decision:
     spec = decision.spec
     constant = _dropped(spec.name, "dropped, the training rows hold one value only")
     if spec.role is ColumnRole.DATETIME:
-        parts = date_parts(column, spec.format, DATE_PARTS)
+        parts = date_parts(column, spec.date, DATE_PARTS)
         gaps = bool(np.isnan(parts[:, -1]).any())  # a date that is there or not: its days alone tell it
         varying = tuple(
             name
@@ -159,15 +167,15 @@ def _varies(values: _values.FloatArray) -> bool:
     return bool(pd.Series(values).nunique(dropna=False) > 1)
 
 
-def _given(column: pd.Series[Any], role: ColumnRole) -> Decision:
+def _given(column: pd.Series[Any], role: ColumnRole, forms: GivenForms) -> Decision:
     """The specification for a role that the user chose."""
     spec = ColumnSpec(str(column.name), role)
     if role is ColumnRole.NUMERIC:
-        return Decision(_given_numbers(column, spec))
+        return given_numbers(column, spec, forms)
     if role is ColumnRole.BOOLEAN:
-        _check_values(column, role, np.isfinite(_values.as_booleans(column)), "true or false")
+        check_values(column, role, np.isfinite(_values.as_booleans(column)), "true or false")
     if role is ColumnRole.DATETIME:
-        return _given_dates(column, spec)
+        return given_dates(column, spec, forms)
     if role is ColumnRole.TEXT:
         return Decision(replace(spec, analyzer=analyzer_of(_values.as_labels(column).dropna())))
     if role is ColumnRole.EMBEDDING:
@@ -175,26 +183,11 @@ def _given(column: pd.Series[Any], role: ColumnRole) -> Decision:
     return Decision(spec)
 
 
-def _given_numbers(column: pd.Series[Any], spec: ColumnSpec) -> ColumnSpec:
-    spec = replace(spec, decimal_comma=_values.uses_decimal_comma(column))
-    if _values.is_words(column) and _values.share_of_numbers(column, spec.decimal_comma) < SHARE_THAT_PARSES:
-        finite = np.isfinite(_values.as_numbers(column, spec.decimal_comma))
-        _check_values(column, spec.role, finite, "a number")
-    return spec
-
-
-def _given_dates(column: pd.Series[Any], spec: ColumnSpec) -> Decision:
-    formats = _values.datetime_formats(column, SHARE_THAT_PARSES)
-    if not formats:
-        _check_values(column, spec.role, np.zeros(len(column), dtype=bool), "a date in a known format")
-    return _dates(spec, formats)
-
-
 def _given_embedding(column: pd.Series[Any], spec: ColumnSpec) -> ColumnSpec:
     width = _values.vector_width(column)
     if width is None and _values.is_words(column):
         numbers = np.isfinite(_values.as_numbers(column))
-        _check_values(column, spec.role, numbers, "a number or a list of numbers of one length")
+        check_values(column, spec.role, numbers, "a number or a list of numbers of one length")
     return replace(spec, width=width or 0)
 
 
@@ -227,17 +220,7 @@ def _holds_objects(column: pd.Series[Any]) -> bool:
     )
 
 
-def _check_values(column: pd.Series[Any], role: ColumnRole, good: Any, wanted: str) -> None:
-    bad = _values.as_labels(column)[~good].dropna()
-    if len(bad) > (1 - SHARE_THAT_PARSES) * len(column):
-        value = str(bad.iloc[0])[:40]
-        raise DataError(
-            f"Column {column.name!r} has the role {role}, but {value!r} is not {wanted} "
-            f"(nor are {len(bad)} of its {len(column)} training values)."
-        )
-
-
-def _inferred(column: pd.Series[Any], layout: SequenceLayout) -> Decision:
+def _inferred(column: pd.Series[Any], layout: SequenceLayout, forms: GivenForms) -> Decision:
     spec = ColumnSpec(str(column.name), ColumnRole.NUMERIC)
     if types.is_bool_dtype(column.dtype):
         return Decision(replace(spec, role=ColumnRole.BOOLEAN))
@@ -248,7 +231,7 @@ def _inferred(column: pd.Series[Any], layout: SequenceLayout) -> Decision:
     if isinstance(column.dtype, pd.CategoricalDtype):
         return Decision(replace(spec, role=ColumnRole.CATEGORICAL))
     if _values.is_words(column):
-        return _inferred_from_words(column, layout)
+        return _inferred_from_words(column, layout, forms)
     if _counts_rows(column):
         return _row_number(spec)
     return Decision(spec, _AS_FEW_INTEGERS if _may_be_codes(column) else "")
@@ -276,7 +259,7 @@ def _row_number(spec: ColumnSpec) -> Decision:
     return Decision(spec, f"kept, but it looks like a row number (leave it out by {drop})")
 
 
-def _inferred_from_words(column: pd.Series[Any], layout: SequenceLayout) -> Decision:
+def _inferred_from_words(column: pd.Series[Any], layout: SequenceLayout, forms: GivenForms) -> Decision:
     spec = ColumnSpec(str(column.name), ColumnRole.CATEGORICAL)
     width = _values.vector_width(column)
     if width is not None:
@@ -291,13 +274,11 @@ def _inferred_from_words(column: pd.Series[Any], layout: SequenceLayout) -> Deci
     present = _values.as_labels(column).dropna()
     if _are_truths(present):
         return Decision(replace(spec, role=ColumnRole.BOOLEAN))
-    decimal_comma = _values.uses_decimal_comma(column)
-    if _values.share_of_numbers(column, decimal_comma) >= SHARE_THAT_PARSES:
-        return _numbers_from_text(spec, column, decimal_comma)
-    formats = _values.datetime_formats(column, SHARE_THAT_PARSES)
-    if formats:
-        return _dates(spec, formats)
-    return _inferred_from_labels(spec, present)
+    found = numbers_or_dates(column, spec, forms)
+    if found.decision is not None:
+        return found.decision
+    decision = _inferred_from_labels(spec, present)
+    return replace(decision, remark=found.explained(decision)) if found.is_nearly else decision
 
 
 def _starts_as_list(column: pd.Series[Any]) -> bool:
@@ -315,19 +296,6 @@ def _listed_form(form: StepFormat) -> str:
 def _are_truths(labels: pd.Series[Any]) -> bool:
     words = {label.casefold() for label in labels.unique()}
     return words in ({"true", "false"}, {"yes", "no"}, {"t", "f"}, {"y", "n"}, {"on", "off"})
-
-
-def _numbers_from_text(spec: ColumnSpec, column: pd.Series[Any], decimal_comma: bool) -> Decision:
-    numbers = _values.as_numbers(column, decimal_comma)
-    lost = int((np.isnan(numbers) & _values.as_labels(column).notna().to_numpy()).sum())
-    remark = "read as numbers from text" + (f", with {lost} values that are none as missing" if lost else "")
-    return Decision(replace(spec, role=ColumnRole.NUMERIC, decimal_comma=decimal_comma), remark)
-
-
-def _dates(spec: ColumnSpec, formats: Sequence[str]) -> Decision:
-    doubt = f", not {formats[1]}, which would fit too" if len(formats) > 1 else ""
-    remark = f"read as dates in the format {formats[0]}{doubt}"
-    return Decision(replace(spec, role=ColumnRole.DATETIME, format=formats[0]), remark)
 
 
 def _inferred_from_labels(spec: ColumnSpec, labels: pd.Series[Any]) -> Decision:
@@ -350,7 +318,7 @@ def _inferred_from_labels(spec: ColumnSpec, labels: pd.Series[Any]) -> Decision:
 
 def _rescue(decision: Decision, column: pd.Series[Any]) -> Decision:
     """An identifier is read letter by letter where there is nothing else to learn from."""
-    if decision.remark != _AS_IDENTIFIER:
+    if not decision.remark.startswith(_AS_IDENTIFIER):
         return decision
     spec = replace(
         decision.spec, role=ColumnRole.SEQUENCE, analyzer=analyzer_of(_values.as_labels(column).dropna())

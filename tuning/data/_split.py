@@ -17,7 +17,14 @@ import numpy.typing as npt
 import pandas as pd
 
 from tuning.data import _values
-from tuning.data._rare import check_class_counts, check_training_classes, class_counts, way_out_of_rare
+from tuning.data._dates import infer_dates
+from tuning.data._rare import (
+    check_class_counts,
+    check_training_classes,
+    class_counts,
+    rows_in_words,
+    way_out_of_rare,
+)
 from tuning.data._target import Target
 from tuning.data.config import SplitConfig, SplitMethod
 from tuning.errors import DataError
@@ -25,6 +32,7 @@ from tuning.errors import DataError
 Rows = npt.NDArray[np.intp]
 
 TRAIN, VALID, TEST = "train", "valid", "test"
+_FEWEST_TRAINING_ROWS = 2
 _PARTS = {
     **dict.fromkeys(("train", "training"), TRAIN),
     **dict.fromkeys(("valid", "validation", "val", "dev"), VALID),
@@ -189,7 +197,7 @@ def _strata(deal: _Deal, rows: Rows, count: int) -> npt.NDArray[Any] | None:
     names, counts = np.unique(classes, return_counts=True)
     problem = None
     if len(names) > min(count, len(rows) - count):
-        problem = f"A part of {count} rows cannot hold {len(names)} classes: {_larger_parts(deal)}"
+        problem = f"A part of {rows_in_words(count)} cannot hold {len(names)} classes: {_larger_parts(deal)}"
     elif counts.min() < 2:
         label = deal.target.classes[names[counts.argmin()]]
         way_out = way_out_of_rare(deal.target, rows_for_every_part(deal.config, deal.target))
@@ -311,10 +319,7 @@ def _time_edges(times: npt.NDArray[np.float64], shares: list[float]) -> npt.NDAr
 
 def _times(deal: _Deal) -> npt.NDArray[np.float64]:
     column = deal.column.infer_objects()
-    times = _values.as_numbers(column)  # a date as a number: days
-    formats = _values.datetime_formats(column, 1.0) if np.isnan(times).any() else ()
-    if formats:
-        times = _values.days_since_epoch(_values.as_datetimes(column, formats[0]))
+    times = _values.as_numbers(as_times(column))  # a date as a number: days
     missing = np.isnan(times)
     if missing.any():
         raise DataError(
@@ -322,6 +327,20 @@ def _times(deal: _Deal) -> npt.NDArray[np.float64]:
             f"{str(column[missing].iloc[0])!r} is neither ({int(missing.sum())} of {len(column)} rows)."
         )
     return times
+
+
+def as_times(column: pd.Series[Any], day_first: bool | None = None) -> pd.Series[Any]:
+    """Return a column of dates as dates, where every value is one; all other columns as they are.
+
+    Args:
+        column: of times or numbers.
+        day_first: as the user gave it; None: by the values.
+    """
+    column = column.infer_objects()
+    if not np.isnan(_values.as_numbers(column)).any():
+        return column
+    guess = infer_dates(_values.with_value(column), day_first, least=1.0)
+    return column if guess is None else pd.Series(guess.format.read(column), column.index, name=column.name)
 
 
 def at_positions(splits: pd.DataFrame, positions: Rows) -> pd.DataFrame:
@@ -372,7 +391,13 @@ def rows_of_folds(splits: pd.DataFrame, method: SplitMethod) -> list[Parts]:
         train = (part == TRAIN) | ((part == VALID) & (fold != number))
         if method is SplitMethod.TIME:
             train &= fold < number
-        if not (train.any() and valid.any()):
-            raise DataError(f"Fold {number} has no row to train or none to validate: set fewer split.folds.")
+        if not valid.any():
+            raise DataError(f"Fold {number} has no row to validate: set fewer split.folds.")
+        if train.sum() < _FEWEST_TRAINING_ROWS:
+            rows = rows_in_words(int(train.sum()))
+            raise DataError(
+                f"Fold {number} has {rows} to train on, {_FEWEST_TRAINING_ROWS} are needed: set "
+                "fewer split.folds."
+            )
         found.append(Parts(np.flatnonzero(train), np.flatnonzero(valid), np.flatnonzero(part == TEST)))
     return found

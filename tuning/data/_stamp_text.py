@@ -175,6 +175,11 @@ class Parts:
         }
 
     @property
+    def is_midnight(self) -> npt.NDArray[np.bool_]:
+        """(k,) whether the time of the day is given, and is 0:00."""
+        return np.array([bool(found.clock) and found.micros == 0 for found in self._found], dtype=bool)
+
+    @property
     def has_day(self) -> npt.NDArray[np.bool_]:
         """(k,) whether there is the text of a day."""
         return np.array([bool(found.day) for found in self._found], dtype=bool)

@@ -100,7 +100,7 @@ def kind_of_metric(name: str | None) -> TaskKind | None:
 def can_be(column: pd.Series[Any], kind: TaskKind) -> bool:
     """Return whether a target without missing values can be learnt as such a task."""
     if kind is TaskKind.REGRESSION:
-        numbers = _values.as_numbers(column, _values.uses_decimal_comma(column))
+        numbers = _values.learnt_numbers(column)
         return bool(np.isfinite(numbers).all()) and len(np.unique(numbers)) > 1
     return 2 <= len(set(_class_labels(column))) <= most_classes(column)
 
@@ -108,7 +108,7 @@ def can_be(column: pd.Series[Any], kind: TaskKind) -> bool:
 def _infer_kind(column: pd.Series[Any]) -> tuple[TaskKind, str]:
     if types.is_bool_dtype(column.dtype):
         return TaskKind.CLASSIFICATION, "holds true and false"
-    numbers = _values.as_numbers(column, _values.uses_decimal_comma(column))
+    numbers = _values.learnt_numbers(column)
     if not np.isfinite(numbers).all():
         return TaskKind.CLASSIFICATION, "holds labels"
     levels = len(np.unique(numbers))
@@ -120,7 +120,7 @@ def _infer_kind(column: pd.Series[Any]) -> tuple[TaskKind, str]:
 
 
 def _read_numbers(column: pd.Series[Any]) -> npt.NDArray[np.float64]:
-    values = _values.as_numbers(column, _values.uses_decimal_comma(column))
+    values = _values.learnt_numbers(column)
     bad = ~np.isfinite(values)
     if bad.any():
         raise DataError(

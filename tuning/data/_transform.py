@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import zipfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,7 @@ from tuning.data._sequences import SequenceEncoder
 from tuning.data._state import load_encoders, save_encoders, schema_from_json
 from tuning.data._target import ClassLabel
 from tuning.data._values import as_labels, as_numbers
+from tuning.data._written_columns import GivenForms
 from tuning.data.config import ColumnRole, SequenceLayout
 from tuning.errors import DataError
 from tuning.models import Loss, Schema, Sequences, Table, TargetTransform, Task
@@ -207,6 +208,7 @@ class FitSettings:
     classes: tuple[ClassLabel, ...]
     seed: int
     sequence_layout: SequenceLayout = SequenceLayout.AUTO
+    forms: GivenForms = field(default_factory=GivenForms)
 
 
 def fit_transform(frame: pd.DataFrame, settings: FitSettings) -> tuple[TableTransform, tuple[str, ...]]:
@@ -218,7 +220,9 @@ def fit_transform(frame: pd.DataFrame, settings: FitSettings) -> tuple[TableTran
     Raises:
         DataError: a role does not fit its column, or there is nothing to learn from.
     """
-    columns, notes = decide(frame, settings.roles, settings.embedding_prefixes, settings.sequence_layout)
+    columns, notes = decide(
+        frame, settings.roles, settings.embedding_prefixes, settings.sequence_layout, settings.forms
+    )
     levels = tuple(
         tuple(sorted(as_labels(frame[spec.name]).dropna().unique()))
         for spec in _columns.with_role(columns, ColumnRole.CATEGORICAL)

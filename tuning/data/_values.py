@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import math
-from datetime import date
 from typing import Any
 
 import numpy as np
@@ -16,9 +15,8 @@ import numpy.typing as npt
 import pandas as pd
 from pandas.api import types
 
-from tuning.data._dates import DateFormat, fitting_formats
-from tuning.data._day_forms import ISO
-from tuning.data._numbers import NO_VALUES, NumberFormat, infer_numbers
+from tuning.data._dates import DateFormat
+from tuning.data._numbers import NumberFormat, infer_numbers
 
 FloatArray = npt.NDArray[np.float64]
 Column = pd.Series  # of any type
@@ -29,8 +27,6 @@ _TRUE, _FALSE = (
     frozenset({"false", "no", "f", "n", "off", "0", "0.0"}),
 )
 _MICROSECONDS_PER_DAY = 86_400_000_000
-
-ISO_FORMAT = ISO
 
 
 def is_missing(value: object) -> bool:
@@ -83,25 +79,23 @@ def _jsonable(value: object) -> Any:
     return value.tolist() if isinstance(value, np.ndarray | np.generic) else str(value)
 
 
-def as_numbers(column: Column[Any], decimal_comma: bool = False) -> FloatArray:
+def as_numbers(column: Column[Any], form: NumberFormat | None = None) -> FloatArray:
     """(n,) float64: nan where missing, infinite or not a number; durations in seconds, dates in days."""
     if types.is_timedelta64_dtype(column.dtype):
         return np.asarray(column.dt.total_seconds(), dtype=np.float64)
     if types.is_datetime64_any_dtype(column.dtype):
-        return days_since_epoch(as_datetimes(column, ISO_FORMAT))
-    return NumberFormat(decimal_comma).read(column)
+        return days_since_epoch(DateFormat().read(column))
+    return (form or NumberFormat()).read(column)
 
 
-def uses_decimal_comma(column: Column[Any]) -> bool:
-    """Return whether more values are numbers with a decimal comma, as 1.234,5, than with a point."""
-    return is_words(column) and infer_numbers(as_labels(column)).format.decimal_comma
+def with_value(column: Column[Any]) -> Column[Any]:
+    """Return the rows of a column that have a value, other than a word for a missing one."""
+    return column[as_labels(column).notna().to_numpy(dtype=bool)]
 
 
-def share_of_numbers(column: Column[Any], decimal_comma: bool) -> float:
-    """Share of numbers among the values that do not stand for a missing one; 0 where there are none."""
-    labels = as_labels(column).dropna()
-    present = labels[~labels.astype("str").str.casefold().isin(NO_VALUES)]
-    return float(np.isfinite(as_numbers(present, decimal_comma)).mean()) if len(present) else 0.0
+def learnt_numbers(column: Column[Any], decimal_comma: bool | None = None) -> FloatArray:
+    """Return (n,) float64 of a column in the form that its values have; nan where missing or no number."""
+    return as_numbers(column, infer_numbers(column, decimal_comma).format if is_words(column) else None)
 
 
 def as_booleans(column: Column[Any]) -> FloatArray:
@@ -119,28 +113,8 @@ def _truth(label: str) -> float:
     return 1.0 if word in _TRUE else 0.0 if word in _FALSE else math.nan
 
 
-def as_datetimes(column: Column[Any], format: str) -> pd.Series[pd.Timestamp]:
-    """(n,) datetimes without a time zone (in UTC where they had one), NaT where missing or not a date."""
-    stamps: pd.Series[Any] = pd.Series(DateFormat(format).read(column), index=column.index)
-    return stamps
-
-
-def datetime_formats(column: Column[Any], share: float) -> tuple[str, ...]:
-    """The formats in which at least `share` of the present values are dates, the best guess first."""
-    values = as_labels(column) if not _holds_dates(column) else column
-    return tuple(found.form for found in fitting_formats(values, least=share))
-
-
-def _holds_dates(column: Column[Any]) -> bool:
-    is_time = types.is_datetime64_any_dtype(column.dtype)
-    return is_time or (
-        column.dtype == object and bool(column.map(lambda value: isinstance(value, date)).any())
-    )
-
-
-def days_since_epoch(times: pd.Series[pd.Timestamp]) -> FloatArray:
+def days_since_epoch(stamps: npt.NDArray[Any]) -> FloatArray:
     """(n,) float64 days since 1970-01-01, with the time of day as a fraction; nan for NaT."""
-    stamps = times.to_numpy("datetime64[us]")
     return np.where(np.isnat(stamps), np.nan, stamps.astype(np.int64) / _MICROSECONDS_PER_DAY)
 
 

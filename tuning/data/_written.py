@@ -23,11 +23,12 @@ _LETTER = rf"[^\W\d_]|[%‰°′″'\"/·{_CURRENCY}]"
 _BEHIND = rf"(?:{_LETTER})(?:{_LETTER}|[.^-]){{0,11}}[23]?"
 _WRITTEN = re.compile(
     rf"(?P<sign>{_SIGN})?\s*(?P<open>\()?\s*(?P<before>{_BEFORE})?\s*(?P<inner>{_SIGN})?\s*(?P<late>\()?\s*"
-    r"(?P<digits>\d(?:[\d.,'\u2019\s]*\d)?[.,]?|[.,]\d+)"
+    r"(?P<digits>\d(?:[\d.,'\u2019\s]*\d)?(?:[.,](?![^\W\d_]))?|[.,]\d+)"
     rf"(?P<exponent>[eE]{_SIGN}?\d+)?"
     rf"\s*(?P<close>\))?\s*(?P<behind>{_BEHIND})?\s*(?P<end>\))?(?P<last>(?!\+){_SIGN})?"
 )
 _DIGITS_ALONE = re.compile(r"[+-]?\d(?:[\d.,]*\d)?")  # what most values are needs no look at the rest
+_ZEROS_BEFORE = re.compile(r"0\d")
 _GROUPED = {
     ".": re.compile(r"[1-9]\d{0,2}([,'\u2019 ])\d{3}(?:\1\d{3})*|[1-9]\d?(?:,\d{2})+,\d{3}"),
     ",": re.compile(r"[1-9]\d{0,2}([.'\u2019 ])\d{3}(?:\1\d{3})*"),
@@ -84,6 +85,8 @@ def take_apart(text: str) -> Written | None:
     negative_power = exponent[:1] not in "+" and not exponent[:1].isdecimal()
     unit = " ".join(filter(None, (one_spelling(found["before"]), one_spelling(found["behind"]))))
     digits = re.sub(r"\s", " ", found["digits"])
+    if unit and _ZEROS_BEFORE.match(digits):
+        return None  # 00123x is a code
     return Written(digits, unit, bool(opened) or signs not in "+", -power if negative_power else power)
 
 

@@ -5,7 +5,9 @@ Tested with Ray 2.60; `tests/execution/test_ray_internals.py` holds a new versio
 
 from __future__ import annotations
 
+import atexit
 from collections.abc import Mapping
+from importlib import import_module
 
 from ray.job_config import JobConfig
 
@@ -31,3 +33,11 @@ class DriverJob(JobConfig):  # type: ignore[misc]
     @_py_driver_sys_path.setter
     def _py_driver_sys_path(self, folders: list[str]) -> None:
         """Nothing: whatever is given stays off the workers' path."""
+
+
+def leave_terminal_as_it_is() -> None:
+    """Keep the colorama that Ray brings from writing an escape sequence at the end of the process.
+
+    It does so to any terminal, also to one that shows it as text.
+    """
+    atexit.unregister(import_module("colorama.initialise").reset_all)

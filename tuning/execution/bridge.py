@@ -13,11 +13,12 @@ from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
 from tuning.execution.driver_side import DriverSide
-from tuning.execution.failures import describe, gpu_memory_error, is_worker_death
+from tuning.execution.failures import as_disk_full, describe, gpu_memory_error, is_worker_death
 from tuning.execution.nodes import died_with_node
 from tuning.execution.trainable import Message
 from tuning.execution.watchdog import HANG_LIMITS, read_hang
 from tuning.session import Session, StudyFolder
+from tuning.storage import is_disk_full
 from tuning.trial import TrialSpec
 
 logger = logging.getLogger(__name__)
@@ -81,6 +82,8 @@ class SessionScheduler(DriverSide, FIFOScheduler):  # type: ignore[misc]
         hang, shortage = self._hang(spec), gpu_memory_error(error)
         if hang is not None:
             self._session.lost(spec, hang, may_retry=False)
+        elif is_disk_full(error):
+            self._session.out_of_disk(spec, as_disk_full(error, self._folder.trial(spec.id)))
         elif shortage is not None:
             self._session.out_of_gpu_memory(spec, shortage.shortage)
         else:

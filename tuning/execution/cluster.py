@@ -20,7 +20,7 @@ from ray.util.client import ray as ray_client
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from tuning.errors import InputError
-from tuning.execution._ray_internals import DriverJob
+from tuning.execution._ray_internals import DriverJob, leave_terminal_as_it_is
 from tuning.execution.machine import check_scratch, usable_cpus
 from tuning.execution.shares import Node
 from tuning.execution.signals import sigterm_held_back
@@ -75,6 +75,7 @@ def ray_cluster(address: str, study: str = "") -> Iterator[DriverPlace]:
             return
         try:
             _start(address, study)
+            leave_terminal_as_it_is()
             yield _driver_place()
         finally:
             ray.shutdown()

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 from ray.air.execution._internal import RayActorManager
 from ray.exceptions import OutOfMemoryError, RayActorError, RayError, RayTaskError
 
-from tuning.errors import StorageError
+from tuning.errors import DiskFullError, StorageError
 from tuning.execution.gpu_memory import GpuMemoryError
 from tuning.execution.training import WorkersLostError
+from tuning.storage import disk_full
 
 _ENDED_FOR_MEMORY = "due to the node running low on memory"
 
@@ -36,6 +38,12 @@ def is_worker_death(error: Exception) -> bool:
     """Whether the worker's process ended, one of several did, or its store was away: the trial can go on."""
     cause = error.cause if isinstance(error, RayTaskError) else error
     return isinstance(cause, RayActorError | OutOfMemoryError | WorkersLostError | StorageError)
+
+
+def as_disk_full(error: Exception, folder: Path) -> DiskFullError:
+    """Return the error of a trial that could not write: its own where it names the folder itself."""
+    cause = error.cause if isinstance(error, RayTaskError) else error
+    return cause if isinstance(cause, DiskFullError) else disk_full(folder, cause)
 
 
 def gpu_memory_error(error: Exception) -> GpuMemoryError | None:

@@ -113,10 +113,21 @@ def _fit(tuner: tune.Tuner) -> None:
     try:
         tuner.fit()
     except TuneError as error:
+        if (own := _own_error(error)) is not None:
+            raise own from error
         reason = str(error).strip().splitlines()[-1]
         raise ExecutionError(
             f"Ray Tune stopped: {reason}; what was recorded is safe, resume the study."
         ) from error
+
+
+def _own_error(error: BaseException) -> ExecutionError | None:
+    """Return what the session raised, where Tune has wrapped that."""
+    while error.__context__ is not None:
+        error = error.__context__
+        if isinstance(error, ExecutionError):
+            return error
+    return None
 
 
 def _resources(

@@ -12,7 +12,7 @@ from typing import Any
 import ray
 from ray import tune
 
-from tuning.errors import StorageError
+from tuning.errors import DiskFullError, StorageError
 from tuning.execution.context import WorkerContext, build_loop, check_folder, load_libraries, trial_log
 from tuning.execution.gpu_memory import GpuMemoryError, poisoned, reset_gpu_memory
 from tuning.execution.metrics import TrialMetrics
@@ -20,6 +20,7 @@ from tuning.execution.training import GroupSize, WorkersLostError
 from tuning.execution.watchdog import watchdog
 from tuning.execution.workers import NoRoomError, SharedContext, TrialWorkers
 from tuning.models import Distribution, ModelClass
+from tuning.storage import disk_full, has_no_room, is_disk_full
 from tuning.store import Placement, Result, Status
 from tuning.trial import Report, TrialLoop, TrialSpec
 
@@ -109,11 +110,13 @@ class StudyTrainable(tune.Trainable):  # type: ignore[misc]
                     self._loop = self._make_loop(model)
             with self._watched():
                 return self._loop.step()
-        except (WorkersLostError, StorageError, GpuMemoryError):
+        except (WorkersLostError, StorageError, GpuMemoryError, DiskFullError):
             raise
         except NoRoomError:
             return Report(0, None, self._seconds, interrupted=True)
         except Exception as error:
+            if is_disk_full(error) or has_no_room(self._context.study_folder):
+                raise disk_full(self._folder, error) from error
             trace = traceback.format_exc()
             logging.getLogger(__name__).error("%s failed:\n%s", self._spec.id, trace)
             broken = poisoned(error, trace, self._gpu_share) if self._placement.device == "cuda" else None

@@ -15,8 +15,10 @@ from ray.exceptions import RayError
 from ray.train.v2._internal.exceptions import RayTrainError, UserExceptionWithTraceback
 from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
 
+from tuning.errors import DiskFullError
 from tuning.execution.gpu_memory import GpuMemoryError
 from tuning.models import Distribution, WorkerGroup
+from tuning.storage import is_disk_full
 from tuning.surroundings import environment
 
 # Of Ray Train, which takes these from the environment only: notice at once that a worker has ended, and start
@@ -80,7 +82,7 @@ def train_on_workers(
     Raises:
         WorkersLostError: a worker died.
         WorkerFailedError: the function raised.
-        GpuMemoryError: the function raised that.
+        GpuMemoryError, DiskFullError: the function raised that.
         KeyboardInterrupt: Ctrl-C ended the workers; only in the main thread.
     """
     with (
@@ -175,12 +177,14 @@ def own_device() -> str:
 
 def _explain(
     error: ray.train.WorkerGroupError,
-) -> WorkersLostError | WorkerFailedError | GpuMemoryError:
+) -> WorkersLostError | WorkerFailedError | GpuMemoryError | DiskFullError:
     """A worker that died takes its peers along, which complain of a lost connection."""
     failures = {rank: _raised(each) for rank, each in error.worker_failures.items()}
     for each in failures.values():
         if isinstance(each, GpuMemoryError):
             return each
+        if is_disk_full(each):
+            return DiskFullError(str(each))
     lost = [rank for rank, each in failures.items() if isinstance(each, RayTrainError | RayError)]
     own = [rank for rank, each in failures.items() if rank not in lost and not _is_about_a_peer(each)]
     if own and not lost:

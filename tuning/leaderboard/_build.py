@@ -91,6 +91,7 @@ def _row(record: TrialRecord, metric: str, rank: int | None) -> LeaderboardRow:
         checkpoint=record.checkpoint,
         error=record.error,
         number=record.number,
+        is_kept=record.is_kept,
     )
 
 

@@ -12,7 +12,7 @@ from tuning.leaderboard._rows import LeaderboardRow, Ranking
 
 _COLUMNS = (
     "rank", "model", "trial", "status", "valid", "test", "best_of_family", "number", "iterations", "seconds",
-    "started_at", "ended_at", "node", "device", "gpus", "checkpoint", "error",
+    "started_at", "ended_at", "node", "device", "gpus", "checkpoint", "error", "is_kept",
 )  # fmt: skip
 
 

@@ -32,6 +32,7 @@ class LeaderboardRow:
         checkpoint: folder relative to the study folder.
         error: why the trial failed or diverged.
         number: number within the family, from 0.
+        is_kept: whether its model is kept, to predict with.
         best_of_family: whether it is the best ranked trial of its family.
     """
 
@@ -54,6 +55,7 @@ class LeaderboardRow:
     error: str | None
     number: int
     best_of_family: bool = False
+    is_kept: bool = True
 
 
 @dataclass(frozen=True)

@@ -153,6 +153,8 @@ def _select(board: Ranking, top: int | None, show_all: bool) -> _Selection:
         notes.append(f"no score yet: {', '.join(sorted(scoreless))}")
     if shown < len(board.ranked):
         notes.append(f"{shown} of {len(board.ranked)} ranked trials shown")
+    if lost := sum(not row.is_kept for row in rows):
+        notes.append(f"{lost} of these have no model to predict with: storage.keep_trials had them deleted")
     if board.unranked and not show_all:
         notes.append(f"{_count_unranked(board.unranked)} not shown; --all shows them")
     return _Selection(rows, "\n".join(notes))

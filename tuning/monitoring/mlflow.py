@@ -6,7 +6,7 @@ import logging
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
@@ -154,7 +154,8 @@ class MlflowMonitor:
         self._send(state)
         self._client.log_batch(state.run, tags=_tags(record))
         if record.status.is_finished and record.checkpoint is not None:
-            self._client.log_artifacts(state.run, str(self._study.folder / record.checkpoint), BEST)
+            with suppress(FileNotFoundError):  # Trials that ended since have beaten it, and it is not kept.
+                self._client.log_artifacts(state.run, str(self._study.folder / record.checkpoint), BEST)
         if record.test and not state.has_test:
             self._log_test(state, record)
         self._client.set_terminated(state.run, _RUN_STATUS[record.status], _ms(record.ended_at))

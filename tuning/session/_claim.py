@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 
 from tuning.errors import BusyError, InputError, NameTakenError, StorageError
 from tuning.session._folder import STUDY_FILE, StudyFolder, unusable
-from tuning.storage import Remote
+from tuning.storage import Remote, full_disk_told
 from tuning.store import LOCK_NAME
 
 
@@ -21,14 +21,16 @@ def claimed(folder: StudyFolder) -> Iterator[None]:
     Raises:
         NameTakenError: there is a study in the folder, or another process sets one up.
         InputError: the place cannot be written, or holds something else.
+        DiskFullError: it is full.
     """
     refuse_existing(folder)
     if folder.remote is not None:
         _check_store(folder.remote)
     with ExitStack() as stack:
         try:
-            folder.root.mkdir(parents=True, exist_ok=True)
-            stack.enter_context(folder.lock())
+            with full_disk_told(folder.root):
+                folder.root.mkdir(parents=True, exist_ok=True)
+                stack.enter_context(folder.lock())
         except BusyError as error:
             raise NameTakenError(
                 f"The study {folder.name} is being set up in {folder.parent} by another process: "

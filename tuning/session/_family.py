@@ -12,10 +12,12 @@ from typing import Any, Protocol
 from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial
 
+from tuning.config import SearchConfig
 from tuning.families import Family
 from tuning.metrics import Direction
 from tuning.progress import FamilyProgress
 from tuning.pruning import Pruner
+from tuning.session._keeping import Keeping
 from tuning.store import Result, Status, TrialRecord
 
 logger = logging.getLogger(__name__)
@@ -51,7 +53,7 @@ class Search(Protocol):
 
 @dataclass
 class FamilyState:
-    """A family's sampler and pruning rule, and what its trials came to.
+    """A family's sampler, its pruning rule, what is kept of its trials, and what they came to.
 
     Attributes:
         launched: trials started, those of earlier runs included.
@@ -63,6 +65,7 @@ class FamilyState:
     family: Family
     search: Search
     pruner: Pruner
+    keeping: Keeping
     launched: int = 0
     train_seconds: dict[int, float] = field(default_factory=dict)
     ended: Counter[Status] = field(default_factory=Counter)
@@ -136,6 +139,7 @@ class FamilyState:
         else:
             self._best_losses.pop(number, None)
         self.search.close(number, result.status, result.value)
+        self.keeping.end(number, result.status, result.value)
         if result.status is Status.COMPLETED and result.value is not None:
             # An early end counts at every later rung with the score it ended with.
             self.pruner.report(number, self.pruner.max_iterations, result.value)
@@ -172,6 +176,16 @@ class FamilyState:
                 MAX_FAILURES_IN_A_ROW,
                 reason,
             )
+
+
+def target_of(states: Sequence[FamilyState], search: SearchConfig) -> int | None:
+    """Return the trials that a study will have in all, None when only time limits it."""
+    totals = [] if search.total_trials is None else [search.total_trials]
+    limits = [state.limit(search.trials) for state in states]
+    counted = [limit for limit in limits if limit is not None]
+    if len(counted) == len(limits):
+        totals.append(sum(counted))
+    return min(totals, default=None)
 
 
 def _wall_seconds(record: TrialRecord) -> float:

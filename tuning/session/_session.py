@@ -12,17 +12,20 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from tuning.config import StudyConfig
+from tuning.errors import DiskFullError
 from tuning.families import Family
 from tuning.monitoring import Monitor
 from tuning.progress import Snapshot
 from tuning.pruning import Pruner, make_pruner
 from tuning.sampling import derive_seed
-from tuning.session._family import FamilyState, Search
+from tuning.session._family import FamilyState, Search, target_of
 from tuning.session._folder import StudyFolder
+from tuning.session._keeping import Keeping
 from tuning.session._shortage import describe_shortage
+from tuning.session._stopping import Stopping
 from tuning.session._waiting import MAX_NODE_DEATHS, WaitingTrials
 from tuning.store import Placement, Result, Status, Store, TrialRecord
-from tuning.trial import CHECKPOINTS, GpuShortage, Report, TrialSpec
+from tuning.trial import GpuShortage, Report, TrialSpec
 
 logger = logging.getLogger(__name__)
 
@@ -73,15 +76,17 @@ class Session:
         self._clock = clock
         self._states = {
             family.name: FamilyState(
-                family, make_search(family), make_pruner(config.pruning, store.direction)
+                family,
+                make_search(family),
+                make_pruner(config.pruning, store.direction),
+                Keeping(family.name, folder, store, config.storage.kept_trials),
             )
             for family in families
         }
         self._live: dict[str, TrialSpec] = {}
         self._losses: Counter[tuple[str, bool]] = Counter()
         self._waiting = WaitingTrials()
-        self._deadline_s: float | None = None
-        self._stopped_s: float | None = None
+        self._stopping = Stopping(folder, clock)
         self._started_s = clock()
         self._started = 0
         self._busy_seconds = 0.0
@@ -113,7 +118,7 @@ class Session:
             families=tuple(state.progress() for state in states),
             launched=sum(state.launched for state in states),
             finished=sum(state.ended.total() for state in states),
-            target=self._target(),
+            target=target_of(list(states), self._config.search),
             elapsed_s=self._clock() - self._started_s,
             remaining_s=self.remaining_s,
             busy_seconds=self._busy_seconds,
@@ -124,30 +129,25 @@ class Session:
             direction=self._store.direction,
         )
 
-    def _target(self) -> int | None:
-        """Trials that the study will have in all, None when only time limits it."""
-        search = self._config.search
-        totals = [] if search.total_trials is None else [search.total_trials]
-        limits = [state.limit(search.trials) for state in self._states.values()]
-        counted = [limit for limit in limits if limit is not None]
-        if len(counted) == len(limits):
-            totals.append(sum(counted))
-        return min(totals, default=None)
-
     @property
     def is_stopping(self) -> bool:
         """Whether nothing more is started."""
-        return self._stopped_s is not None
+        return self._stopping.is_stopping
 
     @property
     def stopping_s(self) -> float:
         """Seconds since the session was asked to stop, 0 before."""
-        return 0.0 if self._stopped_s is None else self._clock() - self._stopped_s
+        return self._stopping.stopping_s
 
     @property
     def remaining_s(self) -> float | None:
         """Seconds until the time budget is used up, None without one."""
-        return None if self._deadline_s is None else self._deadline_s - self._clock()
+        return self._stopping.remaining_s
+
+    @property
+    def disk_full(self) -> DiskFullError | None:
+        """What ended the session, where that was a full disk."""
+        return self._stopping.disk_full
 
     def pruner(self, model: str) -> Pruner:
         """A family's pruning rule with its present state."""
@@ -155,7 +155,7 @@ class Session:
 
     def set_time_budget(self, seconds: float) -> None:
         """Stop by itself after `seconds` from now."""
-        self._deadline_s = self._clock() + seconds
+        self._stopping.set_time_budget(seconds)
 
     def set_slots(self, slots: int) -> None:
         """How many trials may run at once has changed; what runs goes on."""
@@ -170,16 +170,11 @@ class Session:
 
     def stop(self) -> None:
         """Start nothing more, and ask what runs to write a checkpoint and end."""
-        if not self.is_stopping:
-            self._stopped_s = self._clock()
-            self._folder.stop_file.touch()
-            self._folder.mirror.push(self._folder.stop_file)
+        self._stopping.stop()
 
     def check_clock(self) -> None:
         """Stop when the time budget is used up."""
-        remaining_s = self.remaining_s
-        if remaining_s is not None and remaining_s <= 0:
-            self.stop()
+        self._stopping.check_clock()
 
     def is_over(self) -> bool:
         """Whether nothing runs and nothing more will be started."""
@@ -292,6 +287,12 @@ class Session:
         if not self.is_stopping:
             self._wait_again(spec)
 
+    def out_of_disk(self, spec: TrialSpec, error: DiskFullError) -> None:
+        """A trial could not write: stop, and leave it to a resume, which goes on from its last checkpoint."""
+        self._stopping.stop_for_disk(error)
+        if spec.id in self._live:
+            self._release(spec)
+
     def _wait_again(self, spec: TrialSpec) -> None:
         """Let a trial go on from its last checkpoint as soon as there is room."""
         record = self._store.trial(spec.model, spec.number)
@@ -311,8 +312,6 @@ class Session:
             train_seconds=None if report is None else report.train_seconds,
         )
         self._states[spec.model].close(spec.number, result)
-        if result.status in (Status.COMPLETED, Status.DIVERGED):
-            self._folder.mirror.delete(self._folder.trial(spec.id) / CHECKPOINTS)
         self._release(spec)
         if self._monitors:
             record = self._store.trial(spec.model, spec.number)
@@ -323,7 +322,9 @@ class Session:
         name = state.family.name
         self._store.add_family(name)
         state.search.replay(self._store.frozen_trials(name))
-        for record in self._store.trials(name, driven=False):
+        records = self._store.trials(name, driven=False)
+        state.keeping.take_over(records)
+        for record in records:
             state.take_over(record, self._config.pruning.max_iterations)
             if record.status.is_finished:
                 continue

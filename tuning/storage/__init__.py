@@ -1,5 +1,6 @@
 """Where studies live: in a folder that every machine sees, or in an object store."""
 
+from tuning.storage._disk import blame_full_disk, disk_full, full_disk_told, has_no_room, is_disk_full
 from tuning.storage._mirror import Mirror, ObjectMirror
 from tuning.storage._place import (
     DEFAULT_STORAGE,
@@ -19,8 +20,13 @@ __all__ = [
     "ObjectMirror",
     "Place",
     "Remote",
+    "blame_full_disk",
     "cache_folder",
+    "disk_full",
+    "full_disk_told",
+    "has_no_room",
     "holds_secrets",
+    "is_disk_full",
     "is_uri",
     "open_place",
     "storage_option",

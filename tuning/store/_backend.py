@@ -6,6 +6,7 @@ import fcntl
 import logging
 import os
 from pathlib import Path
+from typing import Any
 
 import optuna
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
@@ -14,7 +15,7 @@ from optuna.storages.journal._file import BaseJournalFileLock
 from sqlalchemy.exc import SQLAlchemyError
 
 from tuning.errors import InputError
-from tuning.storage import Remote
+from tuning.storage import Remote, disk_full, is_disk_full
 from tuning.store._journal import ObjectJournal
 from tuning.store._lock import take_lock
 
@@ -44,6 +45,30 @@ class _KernelLock(BaseJournalFileLock):
             self._descriptor = None
 
 
+class _JournalFile(JournalFileBackend):
+    """Optuna's journal file, whole also after a write that did not fit on the disk."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(str(path), _KernelLock(path.with_name(f"{path.name}.lock")))
+        self._path = path
+
+    def append_logs(self, logs: list[dict[str, Any]]) -> None:
+        """Write further entries; they are durable when this returns.
+
+        Raises:
+            DiskFullError: they do not fit; the journal is as it was.
+        """
+        whole = self._path.stat().st_size
+        try:
+            super().append_logs(logs)
+        except OSError as error:
+            if not is_disk_full(error):
+                raise
+            # Further entries behind a part of these would make the journal unreadable.
+            os.truncate(self._path, whole)
+            raise disk_full(self._path.parent, error) from error
+
+
 def open_storage(folder: Path, url: str | None, remote: Remote | None = None) -> BaseStorage:
     """The storage that holds the record of the study in `folder`, or in an object store.
 
@@ -53,8 +78,7 @@ def open_storage(folder: Path, url: str | None, remote: Remote | None = None) ->
     if url is None and remote is not None:
         return JournalStorage(ObjectJournal(remote))
     if url is None:
-        journal = folder / JOURNAL_NAME
-        return JournalStorage(JournalFileBackend(str(journal), _KernelLock(folder / f"{JOURNAL_NAME}.lock")))
+        return JournalStorage(_JournalFile(folder / JOURNAL_NAME))
     try:
         return RDBStorage(url, engine_kwargs={"pool_pre_ping": True})
     except (ImportError, SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:

@@ -16,6 +16,9 @@ BEST = "best"
 """`best/7`: a trial's best score until its iteration 7, where it was between two iterations."""
 
 DETAILS = "details"
+DROPPED = "dropped"
+"""`dropped/7`: the model of the family's trial 7 is not kept."""
+
 RESULT = "result"
 DRIVER_DEATHS = "driver_deaths"
 TEST, TEST_DETAILS = "test", "test_details"
@@ -48,6 +51,12 @@ def has_diverged(trial: FrozenTrial) -> bool:
     return trial.state.is_finished() and _status(trial, driven=False) is Status.DIVERGED
 
 
+def checkpoint_of(trial: FrozenTrial) -> str | None:
+    """Return a trial's latest checkpoint, kept or not, relative to the study folder."""
+    path: str | None = trial.user_attrs.get(RESULT, {}).get("checkpoint")
+    return path or trial.user_attrs.get("checkpoint", {}).get("path")
+
+
 def read_trial(
     model: str, trial: FrozenTrial, direction: Direction, family: Mapping[str, Any], *, driven: bool
 ) -> TrialRecord:
@@ -64,7 +73,8 @@ def read_trial(
     latest = trial.user_attrs.get("checkpoint", {})
     status = _status(trial, driven)
     best_values = best_so_far(trial, direction)
-    checkpoint = result.get("checkpoint") or latest.get("path")
+    checkpoint = checkpoint_of(trial)
+    is_kept = f"{DROPPED}/{trial.number}" not in family
     so_far = latest.get("value") if status is Status.INTERRUPTED else best_of(best_values.values(), direction)
     test, test_details = _read_test(family, trial.number, checkpoint)
     details = {"valid": trial.user_attrs.get(DETAILS) if result else None, "test": test_details}
@@ -76,7 +86,8 @@ def read_trial(
         values=dict(sorted(trial.intermediate_values.items())),
         best_values=best_values,
         value=result.get("value", so_far),
-        checkpoint=checkpoint,
+        checkpoint=checkpoint if is_kept else None,
+        is_kept=is_kept,
         placement=_placement(trial.user_attrs.get("placement")),
         train_seconds=result.get("train_seconds") or latest.get("train_seconds", 0.0),
         started_at=_with_zone(trial.datetime_start),

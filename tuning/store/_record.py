@@ -8,6 +8,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from tuning.errors import RecordError
+
 Metrics = Mapping[str, float]
 Details = Mapping[str, Any]
 
@@ -98,7 +100,8 @@ class TrialRecord:
         best_values: validation score of the best state until each of them, which may lie between two.
         value: validation score of what can be predicted with: of the final state, or of the checkpoint of
             an interrupted trial (None without one); of a running trial the best score reported so far.
-        checkpoint: folder relative to the study folder, None before the first checkpoint.
+        checkpoint: folder relative to the study folder, None before the first checkpoint and where the model
+            is not kept.
         train_seconds: time spent training and evaluating.
         started_at: with its time zone.
         ended_at: with its time zone, None for an unfinished trial.
@@ -107,6 +110,7 @@ class TrialRecord:
         details: what `tuning.metrics.describe` tells of the parts `valid` and `test`; a part is left out
             where there is none, as for pruned trials and regression.
         note: why it ended before its whole budget, where that is neither patience nor an error.
+        is_kept: its model is kept; False once `storage.keep_trials` had it deleted.
         whole_gpu: its share of a GPU was too small for it, so it was given a whole one.
         driver_deaths: how often the driver died while it ran.
     """
@@ -133,11 +137,29 @@ class TrialRecord:
     driver_deaths: DriverDeaths = DriverDeaths()
     best_values: Mapping[int, float] = field(default_factory=dict)
     note: str | None = None
+    is_kept: bool = True
 
     @property
     def id(self) -> str:
         """`lightgbm-0007`: also the name of the trial's folder."""
         return trial_id(self.model, self.number)
+
+    def require_checkpoint(self) -> str:
+        """Return the checkpoint.
+
+        Raises:
+            RecordError: there is none.
+        """
+        if self.checkpoint is not None:
+            return self.checkpoint
+        if self.is_kept:
+            raise RecordError(
+                f"{self.id} has no checkpoint: it ended before its first score; name another trial."
+            )
+        raise RecordError(
+            f"{self.id} has only its record: storage.keep_trials had its model deleted; "
+            f"name best, or {self.model} for the best of its family."
+        )
 
     @property
     def iterations(self) -> int:

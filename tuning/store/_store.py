@@ -23,12 +23,14 @@ from tuning.store._reading import (
     BEST,
     DETAILS,
     DRIVER_DEATHS,
+    DROPPED,
     RESULT,
     TEST,
     TEST_DETAILS,
     WHOLE_GPU,
     best_of,
     best_so_far,
+    checkpoint_of,
     read_trial,
 )
 from tuning.store._record import (
@@ -165,6 +167,14 @@ class Store:
         )
         trial = self._storage.create_new_trial(self._study(model), template_trial=template)
         return self._storage.get_trial_number_from_id(trial)
+
+    def checkpoint(self, model: str, number: int) -> str | None:
+        """A trial's latest checkpoint that is recorded, relative to the study folder."""
+        return checkpoint_of(self._storage.get_trial(self._trial(model, number)))
+
+    def drop_model(self, model: str, number: int) -> None:
+        """Record that a finished trial's model is not kept; it is closed, so its family holds that."""
+        self._storage.set_study_user_attr(self._study(model), f"{DROPPED}/{number}", True)
 
     def set_attempt(self, model: str, number: int, attempt: int) -> None:
         """Record that a trial is started for the `attempt`-th time."""

@@ -128,7 +128,7 @@ def _check_trial(record: TrialRecord, direction: Direction) -> Iterator[Finding]
         yield Finding(record.id, "pruned without a score to judge by")
     if record.status in (Status.FAILED, Status.DIVERGED) and not record.error:
         yield Finding(record.id, f"{record.status} without a reason")
-    if record.status in (Status.COMPLETED, Status.PRUNED) and record.checkpoint is None:
+    if record.status in (Status.COMPLETED, Status.PRUNED) and record.checkpoint is None and record.is_kept:
         yield Finding(record.id, f"{record.status} without a checkpoint")
     if record.status.is_finished and finite and record.value is not None:
         best = min(finite) if direction is Direction.MINIMIZE else max(finite)

@@ -89,15 +89,12 @@ def load_predictor(
         RecordError: the trial has no checkpoint.
         CheckpointError: its checkpoint is damaged.
     """
-    if record.checkpoint is None:
-        raise RecordError(
-            f"{record.id} has no checkpoint: it ended before its first score; name another trial."
-        )
+    checkpoint = record.require_checkpoint()
     transforms = load_transforms(folder)
     first_fold = header.first_fold(len(transforms))
     transforms = transforms[first_fold:]
     family: Family = find_family(header.families, record.model)
-    with folder.checkpoint(record.checkpoint) as path:
+    with folder.checkpoint(checkpoint) as path:
         schemas = [transform.schema for transform in transforms]
         models = restore_models(record, path, family, schemas, first_fold=first_fold, device=device)
     return Predictor(transforms, models, header.config.data.delimiter)
@@ -132,8 +129,6 @@ def export_bundle(study: PreparedStudy, record: TrialRecord) -> Path:
         RecordError: the trial has no checkpoint.
         OSError: the checkpoint is gone, or the folder cannot be written.
     """
-    if record.checkpoint is None:
-        raise RecordError(f"{record.id} has no checkpoint to export.")
     final = study.folder.best
     draft = final.with_name(".best.draft")
     shutil.rmtree(draft, ignore_errors=True)
@@ -141,7 +136,7 @@ def export_bundle(study: PreparedStudy, record: TrialRecord) -> Path:
     first_fold = study.header.first_fold(count)
     unused = [f"fold-{number}" for number in range(first_fold)]
     earlier, predicting = shutil.ignore_patterns(*unused), shutil.ignore_patterns(*unused, TRAINING)
-    with study.folder.checkpoint(record.checkpoint) as checkpoint:
+    with study.folder.checkpoint(record.require_checkpoint()) as checkpoint:
         shutil.copytree(checkpoint, draft / "model", ignore=predicting)
     with study.folder.mirror.reading(study.folder.transforms) as transforms:
         shutil.copytree(transforms, draft / transforms.name, ignore=earlier)

@@ -8,6 +8,7 @@ import math
 from tuning.errors import TuningError
 from tuning.leaderboard import Leaderboard, LeaderboardRow, build_leaderboard
 from tuning.session import StudyFolder, write_atomically
+from tuning.storage import is_disk_full
 from tuning.store import Store
 from tuning.study._bundle import export_bundle, is_of_all_folds
 from tuning.study._restore import score_on_test
@@ -57,6 +58,8 @@ def _export(study: PreparedStudy, store: Store, row: LeaderboardRow) -> None:
     try:
         export_bundle(study, store.trial(row.model, row.number))
     except (TuningError, OSError) as error:
+        if is_disk_full(error):
+            raise
         logger.warning(
             "%s, the best trial, could not be exported to %s: %s", row.trial, study.folder.best, error
         )

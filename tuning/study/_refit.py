@@ -13,7 +13,6 @@ import numpy as np
 
 from tuning.config import validate_config
 from tuning.data import FinalRows, Fold
-from tuning.errors import RecordError
 from tuning.execution import GroupSize, RefitJob, cluster_nodes, plan_refit, ray_cluster, refit_on_workers
 from tuning.families import Family, load_model
 from tuning.leaderboard import choose_trial
@@ -65,7 +64,7 @@ def refit(
     place = header.config.address if address is None else _checked(header, address)
     record = _choose(header, folder, trial)
     family = find_family(header.families, record.model)
-    with folder.checkpoint(_checkpoint(record)) as checkpoint:
+    with folder.checkpoint(record.require_checkpoint()) as checkpoint:
         units = read_best_units(checkpoint)
     header = with_data(header, folder, data, "--data")
     fold = read_final_fold(header, folder, rows)
@@ -103,12 +102,6 @@ def _checked(header: StudyHeader, address: str) -> str:
 def _choose(header: StudyHeader, folder: StudyFolder, trial: str) -> TrialRecord:
     with header.open_store(folder) as store:
         return store.trial(*choose_trial(read_leaderboard(header, store), trial))
-
-
-def _checkpoint(record: TrialRecord) -> str:
-    if record.checkpoint is None:
-        raise RecordError(f"{record.id} has no checkpoint, so its best number of units is not known.")
-    return record.checkpoint
 
 
 def _job(

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import optuna
 
-from tuning.errors import BusyError, StorageError
+from tuning.errors import BusyError, DiskFullError, StorageError
 from tuning.execution import (
     Fit,
     Node,
@@ -28,6 +28,7 @@ from tuning.models import ModelClass
 from tuning.monitoring import FollowedStudy, Monitor, open_monitors
 from tuning.progress import NullView, View
 from tuning.session import Session, StudyFolder, told_place
+from tuning.storage import full_disk_told
 from tuning.store import Store, drop_torn_line
 from tuning.study._clock import RunClock, next_budget_s
 from tuning.study._conclude import conclude
@@ -74,6 +75,7 @@ def run_study(
 
     Raises:
         InputError: another process runs it, another thread runs any, or the cluster cannot hold a trial.
+        DiskFullError: nothing more can be written.
     """
     with (
         one_at_a_time(study.folder.name),
@@ -90,6 +92,8 @@ def run_study(
         )
         _catch_up(monitors, store)
         session, interrupted = _tune(study, store, view or NullView(), clock, monitors, lock.check)
+        if session.disk_full is not None:
+            raise session.disk_full
         leaderboard = conclude(study, store)
         _catch_up(monitors, store)
         clock.end()
@@ -119,9 +123,15 @@ def one_at_a_time(study: str) -> Iterator[None]:
 
 @contextmanager
 def _way_back(folder: StudyFolder) -> Iterator[None]:
-    """Say how to go on where the object store was lost during the block."""
+    """Say how to go on where the object store was lost, or a disk was full, during the block."""
     try:
-        yield
+        with full_disk_told(folder.root):
+            yield
+    except DiskFullError as error:
+        raise DiskFullError(
+            f"{error} No trial failed of it, and what was recorded is safe: free some room, then type "
+            f"{folder.command('resume')}."
+        ) from error
     except StorageError as error:
         raise StorageError(
             f"{error} What was recorded is safe: when the store is back, type {folder.command('resume')}."

@@ -26,7 +26,7 @@ from tuning.models import Task
 from tuning.monitoring import check_monitoring
 from tuning.paths import from_home
 from tuning.session import StudyFolder, claimed, refuse_existing, unwritable
-from tuning.storage import Place, open_place
+from tuning.storage import Place, full_disk_told, open_place
 from tuning.store import Store
 from tuning.study._file import StudyFile
 from tuning.study._table import prepare_data
@@ -140,6 +140,7 @@ def set_up(
 
     Raises:
         InputError: anything about the input is wrong; nothing was started.
+        DiskFullError: the study does not fit on its disk.
     """
     refuse_existing(StudyFolder(config.storage.folder, config.name))
     config = absolute_paths(_with_a_limit(config))
@@ -189,7 +190,8 @@ def _write(
     folder = StudyFolder(config.storage.folder, config.name)
     with claimed(folder):
         try:
-            header = _write_folder(folder, config, data, families, table)
+            with full_disk_told(folder.root):
+                header = _write_folder(folder, config, data, families, table)
         except OSError as error:
             raise unwritable(folder, error) from error
     return PreparedStudy(header, folder, data)

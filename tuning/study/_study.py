@@ -39,6 +39,7 @@ _PLACES = {
     "sampler": "search.sampler",
     "pruner": "pruning.pruner",
     "storage": "storage.folder",
+    "keep_trials": "storage.keep_trials",
     "max_concurrent": "resources.max_concurrent",
     "tensorboard": "monitoring.tensorboard",
     "mlflow": "monitoring.mlflow",
@@ -67,9 +68,10 @@ class Study:
         storage: folder of the study folders, or the URI of their place in an object store.
         quiet: show no progress.
         **settings: `task`, `trials`, `total_trials`, `time_budget` ("10m"), `seed`, `sampler`,
-            `pruner`, `max_concurrent`, `embedding_prefixes`; of forecasting `time`, `series`, `horizon`,
-            `season`; `address` of a Ray cluster (a Ray that this process is connected to is used, and left
-            running); or a whole section of the configuration as a mapping (`split={"folds": 5}`).
+            `pruner`, `max_concurrent`, `keep_trials` (5: models of each family's best five alone),
+            `embedding_prefixes`; of forecasting `time`, `series`, `horizon`, `season`; `address` of a Ray
+            cluster (a Ray that this process is connected to is used, and left running); or a whole section of
+            the configuration as a mapping (`split={"folds": 5}`).
     """
 
     def __init__(

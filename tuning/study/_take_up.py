@@ -16,7 +16,7 @@ from tuning.errors import RecordError
 from tuning.families import resolve_families
 from tuning.monitoring import check_monitoring
 from tuning.session import StudyFolder
-from tuning.storage import Place
+from tuning.storage import Place, full_disk_told
 from tuning.store import Store
 from tuning.study._bundle import load_transforms
 from tuning.study._file import StudyFile
@@ -72,7 +72,7 @@ def take_up(
         header.config, header.config.data.path, read_splits(folder), _kept_transforms(folder)
     )
     if changed != began or StudyFile.read(folder).versions != installed_versions():
-        with folder.lock():
+        with full_disk_told(folder.root), folder.lock():
             changed = replace(changed, families=keep_model_files(changed.families, folder))
             write_header(changed, folder)
     return PreparedStudy(changed, folder, prepared)

@@ -6,12 +6,15 @@ import json
 import os
 import shutil
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from tuning.models import TRAINING, Model
 from tuning.models.errors import CheckpointError
+from tuning.storage import blame_full_disk
 
 _PROGRESS_NAME = "trial.json"
 CHECKPOINTS = "checkpoint"
@@ -54,15 +57,22 @@ def write_checkpoint(
         models: one a fold.
         progress: of the trial.
         to_go_on: with what going on with the training needs; without, it is enough to predict.
+
+    Raises:
+        DiskFullError: it does not fit; nothing of it stays.
     """
     final = trial_folder / name
     draft = final.with_name(f".{final.name}.draft")
     shutil.rmtree(draft, ignore_errors=True)
-    draft.mkdir(parents=True)
-    for fold, model in enumerate(models):
-        model.save(draft / f"fold-{fold}", to_go_on=to_go_on)
-    (draft / _PROGRESS_NAME).write_text(json.dumps(asdict(progress)))
-    _sync(draft)
+    with ExitStack() as undo:
+        undo.callback(shutil.rmtree, draft, ignore_errors=True)  # A full disk needs the room.
+        undo.push(partial(blame_full_disk, trial_folder))
+        draft.mkdir(parents=True)
+        for fold, model in enumerate(models):
+            model.save(draft / f"fold-{fold}", to_go_on=to_go_on)
+        (draft / _PROGRESS_NAME).write_text(json.dumps(asdict(progress)))
+        _sync(draft)
+        undo.pop_all()
     # Only a name that no record mentions can be in the way: left by a run that was killed here.
     shutil.rmtree(final, ignore_errors=True)
     draft.rename(final)
@@ -113,17 +123,18 @@ def drop_older_checkpoints(trial_folder: Path, keep: Sequence[Path]) -> None:
             shutil.rmtree(folder)
 
 
-def keep_what_predicts(trial_folder: Path, checkpoint: Path | None) -> None:
-    """Delete all models of a trial that ended except those in `checkpoint`, and of that what training needs.
+def keep_what_predicts(trial_folder: Path, name: str | None) -> None:
+    """Delete all models of a trial that ended except one checkpoint's, and of that what training needs.
 
     A trial that ended never goes on, so no state of its training is needed any more.
 
     Args:
         trial_folder: of the trial.
-        checkpoint: the one that the record names; None: none.
+        name: of the checkpoint that the record names, below that folder; None: none.
     """
-    if not trial_folder.is_dir():
-        return
+    checkpoint = None if name is None else trial_folder / name
+    if not (trial_folder if checkpoint is None else checkpoint).is_dir():
+        return  # It lies in an object store, or is gone: then what is there may be of use to someone.
     checkpoints = trial_folder / CHECKPOINTS
     for folder in (trial_folder / BEST, *checkpoints.glob("*"), *trial_folder.glob(".*.draft")):
         if folder != checkpoint:

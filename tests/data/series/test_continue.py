@@ -85,6 +85,14 @@ def test_a_target_under_another_name_is_not_left_out_in_silence(
         transform.apply(shops().rename(columns={"sales": name}))
 
 
+def test_a_covariate_whose_name_is_like_the_target_is_none(caplog: pytest.LogCaptureFixture) -> None:
+    frame = shops().rename(columns={"promotion": "Sales"})
+    transform = transform_of(frame, roles={"Sales": "known"})
+    found = forecast(transform, coming(HORIZON).rename(columns={"promotion": "Sales"}))
+    assert len(found) == 2 * HORIZON
+    assert not caplog.records
+
+
 def test_rows_to_come_of_some_series(transform: SeriesTransform, caplog: pytest.LogCaptureFixture) -> None:
     known = shops().query("day > '2024-05-01'")
     found = forecast(transform, pd.concat([known, coming(HORIZON, 2)], ignore_index=True))

@@ -170,7 +170,9 @@ def test_a_time_far_from_all_others_is_named() -> None:
 
 def test_local_days_with_a_time_zone() -> None:
     days = pd.date_range("2020-03-20", periods=20, tz="Europe/Prague")
-    message = refusal(of_times([day.isoformat() for day in days]))
+    assert read(of_times([day.isoformat() for day in days])).history.times[-1] == pd.Timestamp("2020-04-08")
+
+    message = refusal(of_times(days.tz_convert("UTC").strftime("%Y-%m-%dT%H:%MZ")))
     assert "by an hour" in message
     assert message.endswith("as local days are in UTC: give the dates without a time zone.")
 

@@ -139,6 +139,24 @@ def test_a_later_file_in_another_format_is_refused() -> None:
         read_like(of_times(HOURS.strftime("%Y-%m-%d %H:%M")), reading.spec)
 
 
+@pytest.mark.parametrize(
+    ("form", "bad", "advice", "good"),
+    [
+        ("%d.%m.%Y %H:%M", "2024-03-30 22:00", "in the format %d.%m.%Y %H:%M,", "30.03.2024 22:00"),
+        ("%Y%m%d%H", "2024-03-30 22:00", "in the format %Y%m%d%H,", "2024033022"),
+        ("%Y-%m-%d %H:%MZ", "2024-03-30 22:00", "as 2014-01-31 13:00 and its time zone", "2024-03-30 22:00Z"),
+        ("%Y-%m-%d %H:%M", "2024-03-30 22:00Z", "as 2014-01-31 or 2014-01-31 13:00", "2024-03-30 22:00"),
+    ],
+)
+def test_a_time_written_as_the_refusal_says_is_read(form: str, bad: str, advice: str, good: str) -> None:
+    spec = read(of_times(HOURS.strftime(form))).spec
+    later = list(HOURS.strftime(form))
+    with pytest.raises(DataError) as refused:
+        read_like(of_times([bad, *later[1:]]), spec)
+    assert advice in str(refused.value)
+    assert read_like(of_times([good, *later[1:]]), spec).times[0] == HOURS[0]
+
+
 def test_times_decided_before_are_read() -> None:
     before = {"name": "t", "part": "stamp", "format": "%b %d, %Y"}
     assert str(TimeColumn.from_json(before).read(pd.Series(["Jan 31, 2024"]))[0]).startswith("2024-01-31T")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -14,6 +14,8 @@ import pandas as pd
 from pandas.api import types
 
 from tuning.data import _values
+from tuning.data._dates import infer_dates
+from tuning.data._numbers import NumberFormat, infer_numbers, number_from_json
 from tuning.data.config import ColumnRole
 from tuning.data.series._frequency import IntArray
 from tuning.data.series._history import CovariateRole
@@ -54,14 +56,14 @@ class CovariateColumn:
         name: of the column in the file.
         role: what is known of it when a forecast is made.
         kind: how its values are read.
-        decimal_comma: numbers written as 1.234,5.
+        number: form of numbers written as text.
         levels: of a category, one covariate of 0 and 1 for each.
     """
 
     name: str
     role: CovariateRole
     kind: Kind = Kind.NUMBER
-    decimal_comma: bool = False
+    number: NumberFormat = field(default_factory=NumberFormat)
     levels: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
@@ -75,7 +77,7 @@ class CovariateColumn:
             value["name"],
             CovariateRole(value["role"]),
             Kind(value["kind"]),
-            value["decimal_comma"],
+            number_from_json(value),
             tuple(value["levels"]),
         )
 
@@ -89,7 +91,7 @@ class CovariateColumn:
     def read(self, column: pd.Series[Any]) -> list[FloatArray]:
         """(n,) float64 per covariate, NaN where missing; of a level not seen before, all are 0."""
         if self.kind is Kind.NUMBER:
-            return [_values.as_numbers(column, self.decimal_comma)]
+            return [_values.as_numbers(column, self.number)]
         if self.kind is Kind.BOOLEAN:
             return [_values.as_booleans(column)]
         codes, labels = labels_of(column)
@@ -109,7 +111,10 @@ class _Decision:
 
 
 def decide_covariates(
-    frame: pd.DataFrame, series: IntArray, roles: Mapping[str, ColumnRole]
+    frame: pd.DataFrame,
+    series: IntArray,
+    roles: Mapping[str, ColumnRole],
+    decimal_comma: bool | None = None,
 ) -> tuple[tuple[CovariateColumn, ...], tuple[str, ...]]:
     """How each column is read, and notes.
 
@@ -117,8 +122,12 @@ def decide_covariates(
         frame: (n,) rows to decide by, in the order of time within series, without target, time and series.
         series: (n,) code of the series.
         roles: as given; others are static where constant within every series, else past.
+        decimal_comma: numbers in text are written as 1.234,5; None: told by the values.
     """
-    decisions = [_decide(frame[name].infer_objects(), series, roles.get(name)) for name in map(str, frame)]
+    decisions = [
+        _decide(frame[name].infer_objects(), series, roles.get(name), decimal_comma)
+        for name in map(str, frame)
+    ]
     columns = tuple(decision.column for decision in decisions if decision.column is not None)
     return columns, _notes(decisions)
 
@@ -136,13 +145,15 @@ def _listed(names: list[str]) -> str:
     return f"Column{'s' * (len(names) > 1)} {shown}" + (f" and {hidden} more" if hidden > 0 else "")
 
 
-def _decide(column: pd.Series[Any], series: IntArray, role: ColumnRole | None) -> _Decision:
+def _decide(
+    column: pd.Series[Any], series: IntArray, role: ColumnRole | None, decimal_comma: bool | None
+) -> _Decision:
     name = str(column.name)
     if role is ColumnRole.DROP:
         return _Decision(name, None)
     if not _values.has_value(column):
         return _Decision(name, None, "dropped, no row to learn from has a value")
-    decision = _by_values(column)
+    decision = _by_values(column, decimal_comma)
     if decision.column is None:
         return decision
     codes = _codes(column, decision.column)
@@ -167,8 +178,10 @@ def _with_role(
             remark = "has the role static but changes within series: the first value counts"
         return _Decision(decision.name, replace(spec, role=_ROLES[role]), remark)
     if is_static:
-        return _Decision(decision.name, replace(spec, role=CovariateRole.STATIC), _AS_STATIC)
-    return _Decision(decision.name, decision.column, _AS_PAST)
+        spec, remark = replace(spec, role=CovariateRole.STATIC), _AS_STATIC
+    else:
+        remark = _AS_PAST
+    return _Decision(decision.name, spec, "; ".join(filter(None, (decision.remark, remark))))
 
 
 def _codes(column: pd.Series[Any], spec: CovariateColumn) -> FloatArray:
@@ -202,7 +215,7 @@ def _counts(column: pd.Series[Any], spec: CovariateColumn, series: IntArray) -> 
     return bool((np.diff(in_file) == 1).all() or (len(within) >= _FEWEST_COUNTED and (within == 1).all()))
 
 
-def _by_values(column: pd.Series[Any]) -> _Decision:
+def _by_values(column: pd.Series[Any], decimal_comma: bool | None) -> _Decision:
     name = str(column.name)
     spec = CovariateColumn(name, CovariateRole.PAST)
     if types.is_bool_dtype(column.dtype):
@@ -213,7 +226,7 @@ def _by_values(column: pd.Series[Any]) -> _Decision:
         return _Decision(name, spec)
     if _holds_lists(column):
         return _Decision(name, None, "dropped, as lists")
-    return _by_words(column, spec)
+    return _by_words(column, spec, decimal_comma)
 
 
 def _holds_lists(column: pd.Series[Any]) -> bool:
@@ -225,16 +238,20 @@ def _holds_lists(column: pd.Series[Any]) -> bool:
     return bool(np.any(is_nested))
 
 
-def _by_words(column: pd.Series[Any], spec: CovariateColumn) -> _Decision:
+def _by_words(column: pd.Series[Any], spec: CovariateColumn, decimal_comma: bool | None) -> _Decision:
     _, labels = labels_of(column)
     distinct = pd.Series(labels, dtype="str", name=spec.name)
     if {label.casefold() for label in distinct} in _TRUTHS:
         return _Decision(spec.name, replace(spec, kind=Kind.BOOLEAN))
-    decimal_comma = _values.uses_decimal_comma(distinct)
-    if _values.share_of_numbers(distinct, decimal_comma) >= _SHARE_THAT_PARSES:
-        return _Decision(spec.name, replace(spec, decimal_comma=decimal_comma))
-    if _values.datetime_formats(distinct, _SHARE_THAT_PARSES):
+    guess = infer_numbers(distinct, decimal_comma)
+    if guess.share >= _SHARE_THAT_PARSES:
+        form = f"read as numbers {guess.note}" if guess.note else ""
+        return _Decision(spec.name, replace(spec, number=guess.format), form)
+    if infer_dates(distinct, least=_SHARE_THAT_PARSES) is not None:
         return _Decision(spec.name, None, "dropped, as dates other than the time of the series")
+    doubt = f", though {guess.share:.0%} are numbers, as {guess.doubt}" if guess.is_nearly_numbers else ""
     if len(labels) > MOST_LEVELS:
-        return _Decision(spec.name, None, f"dropped, as categories of more than {MOST_LEVELS} levels")
-    return _Decision(spec.name, replace(spec, kind=Kind.CATEGORY, levels=tuple(sorted(distinct))))
+        remark = f"dropped, as categories of more than {MOST_LEVELS} levels{doubt}"
+        return _Decision(spec.name, None, remark)
+    spec = replace(spec, kind=Kind.CATEGORY, levels=tuple(sorted(distinct)))
+    return _Decision(spec.name, spec, f"read as categories{doubt}" if doubt else "")

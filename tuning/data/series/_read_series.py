@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from tuning.data import _values
 from tuning.data._names import check_column
+from tuning.data._numbers import NumberFormat, infer_numbers, number_from_json
 from tuning.data.config import ColumnRole, DataConfig
 from tuning.data.series._covariates import CovariateColumn, decide_covariates
 from tuning.data.series._frequency import IntArray, Stamps, is_of_days
@@ -42,7 +42,7 @@ class SeriesColumns:
         time: columns that the times are read from.
         series: columns that tell series apart.
         target: column to forecast.
-        decimal_comma: targets are written as 1.234,5.
+        number: form of targets written as text.
         frequency: of the grid, as pandas names it.
         covariates: columns that covariates are read from.
     """
@@ -50,7 +50,7 @@ class SeriesColumns:
     time: tuple[TimeColumn, ...]
     series: tuple[str, ...]
     target: str
-    decimal_comma: bool
+    number: NumberFormat
     frequency: str
     covariates: tuple[CovariateColumn, ...]
 
@@ -60,7 +60,7 @@ class SeriesColumns:
             "time": [column.to_json() for column in self.time],
             "series": list(self.series),
             "target": self.target,
-            "decimal_comma": self.decimal_comma,
+            "number": self.number.to_json(),
             "frequency": self.frequency,
             "covariates": [column.to_json() for column in self.covariates],
         }
@@ -72,7 +72,7 @@ class SeriesColumns:
             time=tuple(TimeColumn.from_json(column) for column in value["time"]),
             series=tuple(value["series"]),
             target=value["target"],
-            decimal_comma=value["decimal_comma"],
+            number=number_from_json(value),
             frequency=value["frequency"],
             covariates=tuple(CovariateColumn.from_json(column) for column in value["covariates"]),
         )
@@ -138,17 +138,23 @@ def read_history(
     columns, stamps, time_notes = decide_times(
         frame, data.time, lambda times: regularity(times, rough), data.day_first
     )
-    decimal_comma = _values.uses_decimal_comma(frame[data.target][~np.isnat(stamps)])
-    spec = SeriesColumns(columns, data.series, data.target, decimal_comma, "", ())
+    number, number_note = _form_of_targets(frame[data.target][~np.isnat(stamps)], data)
+    spec = SeriesColumns(columns, data.series, data.target, number, "", ())
     rows = _read_rows(frame, spec, stamps)
     rows, dropped_note = _with_targets(rows)
     refuse_unlearnable(rows.target, data.target)
     grid = fit_grid(rows.stamps, rows.series, rows.positions, data.frequency)
     covariates, covariate_notes = _decide_covariates(frame, data, rows, fit_before)
-    spec = SeriesColumns(columns, data.series, data.target, decimal_comma, grid.frequency, covariates)
+    spec = SeriesColumns(columns, data.series, data.target, number, grid.frequency, covariates)
     history = _history(frame, spec, rows, grid, fit_before)
-    notes = [zone_note, *time_notes, *rows.notes, dropped_note, grid.note, *_missing_notes(rows, grid)]
+    notes = [zone_note, *time_notes, number_note, *rows.notes, dropped_note, grid.note]
+    notes += _missing_notes(rows, grid)
     return SeriesReading(history, spec, tuple(note for note in (*notes, *covariate_notes) if note))
+
+
+def _form_of_targets(column: pd.Series[Any], data: DataConfig) -> tuple[NumberFormat, str]:
+    guess = infer_numbers(column, data.decimal_comma)
+    return guess.format, f"The target {data.target!r} is read as numbers {guess.note}." if guess.note else ""
 
 
 def read_like(frame: pd.DataFrame, spec: SeriesColumns, *, tell: bool = True) -> History:
@@ -215,15 +221,15 @@ class _Rows:
 
 def _read_rows(frame: pd.DataFrame, spec: SeriesColumns, stamps: Stamps) -> _Rows:
     names = [column.name for column in spec.time]
-    footer = count_footer(stamps, frame[spec.target], spec.decimal_comma)
+    footer = count_footer(stamps, frame[spec.target], spec.number)
     positions = np.arange(len(frame) - footer)
     stamps = stamps[positions]
     if np.isnat(stamps).any() or not len(stamps):
-        raise unreadable(names, frame, int(np.isnat(stamps).argmax()) if len(stamps) else 0)
+        raise unreadable(spec.time, frame, int(np.isnat(stamps).argmax()) if len(stamps) else 0)
     table = frame.iloc[positions]
     series, labels = series_of(table, spec.series)
     refuse_missing_series(series, spec.series, frame, positions)
-    target = read_target(frame[spec.target], spec.decimal_comma, positions)
+    target = read_target(frame[spec.target], spec.number, positions)
     is_new = bool(spec.frequency)
     keep = keep_once(table.set_axis(positions), stamps, series, labels, (names, spec.series), is_new=is_new)
     kept = np.flatnonzero(keep)
@@ -262,7 +268,7 @@ def _decide_covariates(
     fit = rows.before(fit_before)
     others = [name for name in map(str, frame) if name not in (*data.time, *data.series, data.target)]
     table = frame[others].iloc[rows.positions[fit]]
-    return decide_covariates(table, rows.series[fit], data.roles)
+    return decide_covariates(table, rows.series[fit], data.roles, data.decimal_comma)
 
 
 def _missing_notes(rows: _Rows, grid: Grid) -> list[str]:

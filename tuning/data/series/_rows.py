@@ -12,6 +12,7 @@ import pandas as pd
 from pandas.api import types
 
 from tuning.data import _values
+from tuning.data._numbers import NumberFormat
 from tuning.data._offers import listing
 from tuning.data.series._frequency import DAY, IntArray, Stamps, weekdays
 from tuning.data.series._grid import show
@@ -91,18 +92,18 @@ def refuse_missing_series(codes: IntArray, names: Sequence[str], frame: pd.DataF
         )
 
 
-def count_footer(stamps: Stamps, column: pd.Series[Any], decimal_comma: bool) -> int:
+def count_footer(stamps: Stamps, column: pd.Series[Any], number: NumberFormat) -> int:
     """Number of rows at the end that are no observations: without a time and without a number as target."""
     bad = np.isnat(stamps)
     if not bad[-1]:
         return 0
     tail = len(bad) - int(np.flatnonzero(~bad)[-1]) - 1 if not bad.all() else len(bad)
-    numbers = _values.as_numbers(column.iloc[len(column) - tail :], decimal_comma)
+    numbers = _values.as_numbers(column.iloc[len(column) - tail :], number)
     valued = np.flatnonzero(np.isfinite(numbers))
     return tail if not len(valued) else tail - int(valued[-1]) - 1
 
 
-def read_target(column: pd.Series[Any], decimal_comma: bool, rows: IntArray) -> npt.NDArray[np.float64]:
+def read_target(column: pd.Series[Any], number: NumberFormat, rows: IntArray) -> npt.NDArray[np.float64]:
     """(n,) float64 of the rows, NaN where the target is not given.
 
     Raises:
@@ -113,7 +114,7 @@ def read_target(column: pd.Series[Any], decimal_comma: bool, rows: IntArray) -> 
             f"data.target: {column.name!r} holds dates, not numbers: name the column to be forecast."
         )
     column = column.iloc[rows]
-    values = _values.as_numbers(column, decimal_comma)
+    values = _values.as_numbers(column, number)
     bad = np.flatnonzero(np.isnan(values) & ~_is_missing(column))
     if len(bad):
         value = str(column.iloc[bad[0]])[:40]

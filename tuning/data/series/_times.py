@@ -102,16 +102,29 @@ def show_value(frame: pd.DataFrame, names: Sequence[str], row: int) -> str:
     return repr(" ".join(given)) if given else "nothing"
 
 
-def unreadable(names: Sequence[str], frame: pd.DataFrame, row: int) -> DataError:
-    """The refusal of a row whose time cannot be read."""
+def unreadable(columns: Sequence[TimeColumn], frame: pd.DataFrame, row: int) -> DataError:
+    """Return the refusal of a row whose time cannot be read, with a form in which it would be."""
+    names = [column.name for column in columns]
     place = " and ".join(map(repr, names))
     value = show_value(frame, names, row)
     if value == "nothing":
         return DataError(f"data.time: row {row + 2} has no time in {place}: add it, or delete the row.")
     return DataError(
         f"data.time: row {row + 2} has {value} in {place}, which is not a time like those of the other rows: "
-        f"{_HOW_TO_WRITE}, or delete the row."
+        f"{_how_to_write(columns)}, or delete the row."
     )
+
+
+def _how_to_write(columns: Sequence[TimeColumn]) -> str:
+    """What to do for a time to be read as those of the other rows are: another form is not."""
+    if len(columns) > 1:
+        return "correct it"
+    date, zone = columns[0].date, ""
+    if date.is_zoned:
+        zone = " and its time zone behind it, such as +01:00"
+    if date.form == DateFormat().form:
+        return f"write it as 2014-01-31 13:00{zone}" if zone else _HOW_TO_WRITE
+    return f"write it in the format {date.form}{zone}"
 
 
 def _zone_note(column: pd.Series[Any], form: DateFormat) -> str:
@@ -120,6 +133,8 @@ def _zone_note(column: pd.Series[Any], form: DateFormat) -> str:
     named = zone_names(column) if form.is_zoned is not False else None
     if named is None:
         return ""
+    if form.are_days:
+        return f"Times in {column.name!r} are read as days of their own time zone."
     shown = ", ".join(f"{name} as UTC{zone}" for name, zone in sorted(named.items()))
     without = ", those that name no time zone too" if form.is_zoned is None else ""
     return f"Times in {column.name!r} have a time zone: read as UTC{f' ({shown})' if shown else ''}{without}."

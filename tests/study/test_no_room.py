@@ -13,7 +13,7 @@ from tests.study.finished import prepare, run
 from tests.study.test_own_place import frame_study, prepared
 from tuning.cli import main
 from tuning.config import validate_config
-from tuning.errors import InputError
+from tuning.errors import DiskFullError, InputError
 from tuning.study import set_up
 
 
@@ -32,9 +32,7 @@ def little_room(most_bytes: int) -> Iterator[None]:
 def test_setting_up_on_a_full_disk_is_one_sentence(tmp_path: Path, most_bytes: int) -> None:
     prepare(tmp_path / "first")  # All is loaded and compiled.
     with (
-        pytest.raises(
-            InputError, match=r"^storage.folder: .*demo cannot be written \(.*\); name another folder"
-        ),
+        pytest.raises(DiskFullError, match=r"^Nothing more can be written to .*/others/demo \(.*\)\.$"),
         little_room(most_bytes),
     ):
         prepare_again(tmp_path / "first")
@@ -76,5 +74,5 @@ def test_predictions_that_find_no_room_are_one_sentence(
         main()
     assert ended.value.code == 2
     said = capsys.readouterr().err.strip()
-    assert said.startswith(f"Error: -o {output}: this cannot be written (")
+    assert said.startswith(f"Error: -o {output}: it cannot be written (")
     assert said.count("\n") == 0
