@@ -20,7 +20,7 @@ def configure(
     options: Mapping[str, Any],
     roles: Mapping[str, str],
     settings: Sequence[str],
-    choose_name: Callable[[Mapping[str, Any]], str],
+    choose_name: Callable[[Mapping[str, Any]], str] | None = None,
 ) -> StudyConfig:
     """The study of a study file and the options that override it; every path of the file made absolute.
 
@@ -29,7 +29,7 @@ def configure(
         options: dotted key -> value, as `OPTION_NAMES` has them.
         roles: column -> role.
         settings: of `--set`.
-        choose_name: names a study that has no name.
+        choose_name: names a study that has no name; None: the first free name in its storage folder.
 
     Raises:
         ConfigError: one sentence with place, key, rule, value and valid choices.
@@ -44,7 +44,7 @@ def configure(
     raw = apply_settings(raw, settings)
     _require_data(raw)
     if "name" not in raw:
-        raw["name"] = choose_name(raw)
+        raw["name"] = (choose_name or FreeName())(raw)
     return validate_config(raw, str(file) if file else "", _given_by(options, settings))
 
 
