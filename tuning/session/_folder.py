@@ -211,7 +211,8 @@ def write_atomically(path: Path, text: str, *, is_private: bool = False) -> None
         is_private: its owner alone may ever read it, also while it is being written.
     """
     draft = path.with_name(f".{path.name}.draft")
-    draft.unlink(missing_ok=True)  # A killed process may have left one that others can read.
+    if is_private:
+        draft.unlink(missing_ok=True)  # A killed process may have left one that others can read.
     with open(draft, "w", opener=_private if is_private else None) as file:
         file.write(text)
         file.flush()

@@ -19,7 +19,7 @@ from tuning.study._audit import Finding, audit
 from tuning.study._conclude import read_leaderboard
 from tuning.study._predict import open_predictor
 from tuning.study._run import Outcome, one_at_a_time, run_study
-from tuning.study._setup import read_header, set_up
+from tuning.study._setup import PreparedStudy, read_header, set_up
 from tuning.study._take_up import take_up
 
 logger = logging.getLogger(__name__)
@@ -115,8 +115,7 @@ class Study:
             InputError: the input is wrong, or the name is taken (use `Study.open(...).resume()`).
         """
         with one_at_a_time(self.name):
-            study = set_up(self._config, frame=self._table())
-            self._tell(run_study(study, make_view(quiet=self._quiet)))
+            self._tell(run_study(self._set_up(), make_view(quiet=self._quiet)))
         return self
 
     def resume(
@@ -154,6 +153,9 @@ class Study:
             )
             self._tell(outcome)
         return self
+
+    def _set_up(self) -> PreparedStudy:
+        return set_up(self._config, frame=self._table())
 
     def _table(self) -> pd.DataFrame | None:
         """Return the DataFrame with its index among the columns, and say what became of that."""
