@@ -16,6 +16,7 @@ from tuning.data._periods import TimeIndex, level_values, without_periods
 from tuning.data._read import read_frame
 from tuning.data._read_json import flattened
 from tuning.errors import DataError
+from tuning.paths import from_home
 
 _KINDS = "a DataFrame, a Series, a dict, a list of dicts or the path of a file"
 _NAMES_SHOWN = 8
@@ -67,7 +68,7 @@ def as_frame(given: object, wanted: Wanted, delimiter: str | None = None) -> pd.
     """
     if isinstance(given, str | Path):
         _refuse_contents(str(given))
-        return read_frame(given, delimiter)
+        return read_frame(from_home(given), delimiter)
     given = _in_pandas(given)
     if isinstance(given, pd.DataFrame):
         frame = given

@@ -112,9 +112,7 @@ def load_transforms(folder: StudyFolder) -> list[Transform]:
     with folder.mirror.reading(folder.transforms) as transforms:
         folders = sorted(transforms.glob("fold-*"), key=lambda path: int(path.name.split("-")[1]))
         if not folders:
-            raise RecordError(
-                f"{folder.name} has no transforms yet: run 'tuning resume {folder.name}' first."
-            )
+            raise RecordError(f"{folder.name} has no transforms yet: type {folder.command('resume')} first.")
         return [load_transform(each) for each in folders]
 
 
