@@ -2,6 +2,7 @@
 
 from tuning.models._base import TRAINING, Model, Params
 from tuning.models._group import ALONE, Distribution, WorkerGroup
+from tuning.models._own_file import imported_beside, own_files
 from tuning.models._registry import ModelClass, family_names, load_family, load_family_file
 from tuning.models._sequences import Sequences, SequenceSchema
 from tuning.models._table import Loss, Schema, Table, Task
@@ -27,6 +28,8 @@ __all__ = [
     "Windows",
     "WorkerGroup",
     "family_names",
+    "imported_beside",
     "load_family",
     "load_family_file",
+    "own_files",
 ]

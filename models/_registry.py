@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import inspect
-import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from tuning.models._base import Model
+from tuning.models._own_file import import_own_file
 from tuning.models.errors import ModelError
 
 ModelClass = type[Model[Any]]
@@ -43,17 +42,7 @@ def load_family_file(path: Path) -> ModelClass:
     """
     if not path.is_file():
         raise ModelError(f"There is no model file {path}: name a Python file that defines one Model.")
-    module_name = f"external_models.{path.stem}"
-    spec = importlib.util.spec_from_file_location(module_name, path)
-    if spec is None or spec.loader is None:
-        raise ModelError(f"{path} is not a Python file.")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[module_name] = module
-    try:
-        spec.loader.exec_module(module)
-    except (ImportError, SyntaxError, NameError, AttributeError, TypeError, ValueError) as error:
-        raise ModelError(f"{path} cannot be imported: {type(error).__name__}: {error}.") from error
-    return _only_model(module)
+    return _only_model(import_own_file(path))
 
 
 def _only_model(module: ModuleType) -> ModelClass:

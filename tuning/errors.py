@@ -5,11 +5,13 @@ from __future__ import annotations
 from tuning.models.errors import TuningError
 
 __all__ = [
+    "BusyError",
     "ConfigError",
     "DataError",
     "DiskFullError",
     "ExecutionError",
     "InputError",
+    "NameTakenError",
     "RecordError",
     "StorageError",
     "StudyFailedError",
@@ -31,6 +33,14 @@ class DataError(InputError):
 
 class RecordError(InputError):
     """The record of a study is missing something, or disagrees with its folder."""
+
+
+class BusyError(InputError):
+    """Another process, or another thread of this one, runs the study."""
+
+
+class NameTakenError(InputError):
+    """A study of that name exists already, or is being set up by another process."""
 
 
 class StudyFailedError(TuningError):

@@ -11,6 +11,7 @@ from tuning.config.explain import closest, full_stop
 from tuning.errors import ConfigError
 from tuning.models import ModelClass, Task, family_names, load_family, load_family_file
 from tuning.models.errors import ModelError
+from tuning.paths import from_home
 from tuning.space import Space, check_against_model, load_space
 
 ALL = "all"
@@ -109,7 +110,7 @@ def _refuse_twins(families: Sequence[Family], place: str) -> None:
 
 
 def _resolve(name: str, changes: Mapping[str, Mapping[str, Any]], place: str) -> Family:
-    file = Path(name).resolve() if name.endswith(".py") else None
+    file = from_home(name).resolve() if name.endswith(".py") else None
     stem = file.stem if file else name
     try:
         model = load_model(stem, file)

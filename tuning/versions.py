@@ -11,12 +11,13 @@ LIBRARIES = ("ray", "optuna", "torch", "lightgbm", "xgboost", "catboost", "sciki
 
 
 def installed_versions() -> dict[str, str]:
-    """Version by name, Python's included.
+    """Return the version by name, this project's and Python's included.
 
     Raises:
         PackageNotFoundError: a library is not installed.
     """
-    return {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}}
+    names = (_PROJECT, *LIBRARIES)
+    return {"python": platform.python_version(), **{name: version(name) for name in names}}
 
 
 def pinned_requirements() -> list[str]:

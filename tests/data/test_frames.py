@@ -101,6 +101,13 @@ def test_records_within_a_record_have_dotted_names() -> None:
         same(given, wanted, pd.DataFrame({"at.x": [1], "at.y": [2]}))
 
 
+def test_records_in_a_frame_have_dotted_names_at_its_index() -> None:
+    given = pd.DataFrame({"at": [{"x": 1}, {"x": 2}], "z": 3}, index=[5, 5])
+    frame = as_frame(given, Wanted(features=("at.x", "z")))
+    assert frame["at.x"].tolist() == [1, 2]
+    assert frame.index.tolist() == [5, 5]
+
+
 def test_a_dict_whose_values_are_lists_in_a_row() -> None:
     same({"x": 1, "path": [1, 2, 3]}, LISTS, pd.DataFrame({"x": [1], "path": [[1, 2, 3]]}))
     alone = Wanted(features=("path",), lists=("path",))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import pandas as pd
 import pytest
 
 from tests.desk.notebook import notebook
-from tests.integration.command import leaderboard
+from tests.integration.command import PROBE, leaderboard
 
 BIN = Path(sys.executable).parent
 OWN = 'raise RuntimeError("a file of the person\'s own was imported")\n'
@@ -45,11 +46,16 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for module in ("models", "data", "metrics", "utils", "config"):
         (folder / f"{module}.py").write_text(OWN)
     _table().to_csv(folder / TABLE, index=False)
+    # A model of the person's own, which imports what lies beside it.
+    model = PROBE.read_text().replace("import json", "import json\nfrom .layers import LEVEL", 1)
+    (folder / "mein_modell.py").write_text(model + "\nassert LEVEL == 3\n")
+    (folder / "mein_modell.yaml").write_text(PROBE.with_suffix(".yaml").read_text())
+    (folder / "layers.py").write_text("LEVEL = 3\n")
     return folder
 
 
 @pytest.fixture
-def hiding(folder: Path) -> Path:
+def hiding(folder: Path) -> Iterator[Path]:
     """The same with names of libraries, which hide them from a script there, but not from a command."""
     for module in ("yaml", "pandas", "rich", "ray"):
         (folder / f"{module}.py").write_text(OWN)
@@ -71,14 +77,16 @@ def test_commands(way: str, hiding: Path, ray_address: str) -> None:
     name = way.replace(" ", "-")
     tuning = WAYS[way]
     shown = _run(
-        [*tuning, "run", "--data", TABLE, "--target", "Preis", "--models", "linear_gd", "--trials", "1",
-         "--name", name, "--address", ray_address, "--quiet"],
+        [*tuning, "run", "--data", TABLE, "--target", "Preis", "--models", "linear_gd,mein_modell.py",
+         "--trials", "1", "--name", name, "--address", ray_address, "--quiet"],
         hiding,
     )  # fmt: skip
     assert "linear_gd-0000" in shown
-    assert [row["status"] for row in leaderboard(name, hiding / "studies")] == ["completed"]
-    _run([*tuning, "predict", name, TABLE, "-o", f"{way} predictions.csv"], hiding)
-    assert len(pd.read_csv(hiding / f"{way} predictions.csv")) == 120
+    assert [row["status"] for row in leaderboard(name, hiding / "studies")] == ["completed"] * 2
+    if way == "tuning":
+        own = ["--model", "mein_modell"]
+        _run([*tuning, "predict", name, TABLE, "-o", "neue Preise.csv", *own], hiding)
+        assert len(pd.read_csv(hiding / "neue Preise.csv")) == 120
 
 
 @pytest.mark.parametrize("way", ["script", "python -c"])

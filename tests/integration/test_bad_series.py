@@ -48,7 +48,7 @@ def _run(tmp_path: Path, *options: str) -> list[str | Path]:
         (("--models", "naive"), "naive cannot do regression; choose from"),
         (("--set", "split.test=10"), "The study: split.valid and split.test are shares below 1"),
         (("--known", "price"), "known is a role of forecasting"),
-        (("--set", "metric=on"), "--set metric: this cannot be True"),
+        (("--set", "search.trials=on"), "--set search.trials: this cannot be True"),
     ],
 )
 def test_wrong_options_of_series(refused: Run, tmp_path: Path, options: tuple[str, ...], words: str) -> None:

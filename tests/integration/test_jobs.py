@@ -17,7 +17,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.command import ABALONE, PROBE, Run, tuning
+from tests.desk.terminal import Terminal
+from tests.integration.command import ABALONE, PROBE, Run, command, tuning
 from tuning.execution import jobs
 
 
@@ -119,6 +120,22 @@ def test_a_study_is_sent_with_its_data_and_model_and_followed_to_its_end(tmp_pat
     assert "probe-0001" in tuning("logs", "sent", "--address", head.url).stdout
     listed = tuning("jobs", "--address", head.url).stdout
     assert re.search(r"sent +│ sent.1 +│ succeeded", listed)
+
+
+def test_a_study_is_sent_and_followed_in_a_narrow_terminal(tmp_path: Path, head: Head) -> None:
+    file = _study_file(tmp_path)
+    words = command(
+        "submit", file, "--name", "watched", "--storage", tmp_path, "--address", head.url, "--follow"
+    )
+    with Terminal(words, tmp_path, columns=60) as terminal:
+        assert terminal.wait(200) == 0, terminal.text
+    text = terminal.text
+    assert "Traceback" not in text
+    assert "watched.1" in text
+    assert "probe-0002" in text.replace("\n", "")
+    # What a job writes goes through a file: it has lines, and no moves of a cursor.
+    assert b"\x1b[?25l" not in terminal.raw
+    assert _statuses("watched", tmp_path) == ["completed"] * 3
 
 
 def test_a_stopped_study_writes_its_checkpoints_and_goes_on(tmp_path: Path, head: Head) -> None:

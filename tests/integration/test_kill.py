@@ -91,14 +91,14 @@ def _assert_rungs_follow_from_the_record(storage: Path, name: str) -> None:
 
 
 def _rung_by_hand(records: dict[str, TrialRecord], model: str, level: int) -> dict[int, float]:
-    """Best score until `level`, of the trials that reached it or had ended before."""
+    """Score of the best state until `level`, of the trials that reached it or had ended before."""
     reached = [
         record
         for record in records.values()
         if record.model == model and (record.iterations >= level or record.status is Status.COMPLETED)
     ]
     return {
-        record.number: min(value for step, value in record.values.items() if step <= level)
+        record.number: min(value for step, value in record.best_values.items() if step <= level)
         for record in reached
     }
 

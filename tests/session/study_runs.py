@@ -82,7 +82,7 @@ class Study:
         self.config: StudyConfig = validate_config(raw | sections, "study.yaml")
         self.families = families or resolve_families([PROBE], Task.REGRESSION, {})
         self.folder = StudyFolder(storage, "demo")
-        self.folder.create()
+        self.folder.root.mkdir(parents=True, exist_ok=True)
         self.store: Store = self.open_store()
 
     def open_store(self) -> MortalStore:

@@ -187,6 +187,21 @@ def test_a_driver_killed_between_record_and_disk_finishes_the_deletion(tmp_path:
     assert kept(study) == [0]
 
 
+@pytest.mark.parametrize("path", ["trials/probe-0001/best", "trials/probe-0000/../probe-0001/best", "best"])
+def test_nothing_outside_of_its_folder_is_deleted_for_an_ended_trial(path: str, tmp_path: Path) -> None:
+    study = Study(tmp_path)
+    session = study.begin()
+    spec = started(session)
+    other = study.folder.trial("probe-0001") / "best" / "fold-0" / TRAINING
+    other.mkdir(parents=True)
+    result = Result(Status.COMPLETED, 1.0, 9)
+    with pytest.raises(RecordError, match="outside its folder"):
+        session.report(spec, Report(9, 1.0, 1.0, path, result=result))
+    with pytest.raises(RecordError, match="outside"):
+        study.begin()
+    assert other.is_dir()
+
+
 def test_a_smaller_limit_holds_from_the_next_start_on(tmp_path: Path) -> None:
     study = Study(tmp_path)
     session = study.begin()

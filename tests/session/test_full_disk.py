@@ -149,7 +149,7 @@ def test_the_wish_to_stop_need_not_fit_on_the_disk(tmp_path: Path, monkeypatch: 
 
 def test_other_files_of_the_driver_are_told_alike(tmp_path: Path) -> None:
     folder = StudyFolder(tmp_path, "demo")
-    folder.create()
+    folder.root.mkdir()
     (folder.root / ".leaderboard.json.draft").symlink_to("/dev/full")
     with pytest.raises(DiskFullError, match=f"written to {folder.root} "), full_disk_told(folder.root):
         write_atomically(folder.leaderboard_json, "{}")

@@ -50,6 +50,7 @@ class Run:
         header = study.header
         for family in header.families:
             self.store.add_family(family.name)
+        self.store.set_study(header.identity)
         self.clock = RunClock(self.store, None)
         self.session = Session(
             header.config,

@@ -6,14 +6,18 @@ import json
 import shutil
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
+import yaml
 
 from tests.study.finished import Run, open_store, prepare, run
+from tuning.errors import InputError
 from tuning.store import Result, Status, Store
-from tuning.study import PreparedStudy, audit
+from tuning.study import PreparedStudy, audit, read_header, take_up, write_header
 
 
 def findings(study: PreparedStudy) -> list[str]:
@@ -158,9 +162,87 @@ def test_a_trial_left_running_after_a_run_that_ended(
     assert "one-0002: its end was recorded, but it is left running" in findings(finished)
 
 
-def test_data_that_changed_since_are_not_compared_with_the_splits(finished: PreparedStudy) -> None:
+def test_data_that_changed_since_are_told_and_not_compared_with_the_splits(finished: PreparedStudy) -> None:
     data = Path(finished.header.config.data.path)
     data.write_text(data.read_text() + "0,0,a,1\n")
+    assert findings(finished) == [f"{data}: changed since the study began"]
+    data.unlink()  # Elsewhere, perhaps: the folder is enough to predict.
     assert findings(finished) == []
-    data.unlink()
+
+
+def keep_in_folder(study: PreparedStudy, change: Callable[[Path], object]) -> list[str]:
+    """What is found of a study that keeps its table itself."""
+    data = Path(study.header.config.data.path)
+    kept = study.folder.root / "data.csv"
+    kept.write_bytes(data.read_bytes())
+    place = study.header.config.data.model_copy(update={"path": str(kept)})
+    header = replace(study.header, config=study.header.config.model_copy(update={"data": place}))
+    write_header(header, study.folder)
+    change(kept)
+    return [str(finding) for finding in audit(*read_header(study.folder.storage, study.folder.name))]
+
+
+def test_a_table_that_the_study_keeps_has_to_be_there(finished: PreparedStudy) -> None:
+    assert keep_in_folder(finished, lambda kept: None) == []
+    assert keep_in_folder(finished, lambda kept: kept.write_text("x")) == [
+        "data.csv: changed since the study began"
+    ]
+    missing = "data.csv: is missing, in which the study keeps its data"
+    assert keep_in_folder(finished, lambda kept: kept.unlink()) == [missing]
+
+
+def another_family(study: PreparedStudy) -> str:
+    change_study(study, lambda content: content["spaces"].pop("two"))
+    return "study.yaml: has no family two, of which the record has trials"
+
+
+def another_space(study: PreparedStudy) -> str:
+    def change(content: dict[str, Any]) -> None:
+        parameters = content["spaces"]["one"]["parameters"]
+        parameters["renamed"] = parameters.pop(next(iter(parameters)))
+
+    change_study(study, change)
+    return "one-0000: has level, which the study file does not search"
+
+
+def another_study_of_the_second(study: PreparedStudy) -> str:
+    change_study(study, lambda content: content.update(created_at="2020-01-01T00:00:00+00:00"))
+    return "study.yaml: has the created_at 2020-01-01T00:00:00+00:00, but the record is of a study with"
+
+
+def other_data(study: PreparedStudy) -> str:
+    change_study(study, lambda content: content.update(data_sha256="0" * 64))
+    return f"study.yaml: has the data_sha256 {'0' * 64}, but the record is of a study with"
+
+
+def change_study(study: PreparedStudy, change: Callable[[dict[str, Any]], object]) -> None:
+    content = yaml.safe_load(study.folder.study_file.read_text())
+    change(content)
+    study.folder.study_file.write_text(yaml.safe_dump(content))
+
+
+@pytest.mark.parametrize("change", [another_family, another_space, another_study_of_the_second, other_data])
+def test_a_study_file_of_another_study_is_found(
+    change: Callable[[PreparedStudy], str], finished: PreparedStudy
+) -> None:
+    words = change(finished)
+    header, folder = read_header(finished.folder.storage, finished.folder.name)
+    found = [str(finding) for finding in audit(header, folder)]
+    assert any(words in finding for finding in found), found
+
+
+@pytest.mark.parametrize("change", [another_study_of_the_second, other_data])
+def test_the_record_of_another_study_is_not_gone_on_with(
+    change: Callable[[PreparedStudy], str], finished: PreparedStudy
+) -> None:
+    change(finished)
+    with pytest.raises(InputError):
+        take_up(finished.folder.storage, finished.folder.name, {})
+
+
+def test_a_record_that_does_not_tell_whose_it_is(finished: PreparedStudy) -> None:
+    """As those of before are."""
+    with open_store(finished) as store:
+        store.set_study({})
     assert findings(finished) == []
+    take_up(finished.folder.storage, finished.folder.name, {})

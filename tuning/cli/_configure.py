@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from tuning.cli._options import DEFAULT_STORAGE, OPTION_NAMES
 from tuning.config import StudyConfig, apply_settings, read_study_file, set_entry, validate_config
 from tuning.errors import ConfigError
+from tuning.paths import from_home
 from tuning.session import study_names
 
 
@@ -42,7 +43,8 @@ def configure(
         set_entry(raw, ("data", "roles", column), role)
     raw = apply_settings(raw, settings)
     _require_data(raw)
-    raw.setdefault("name", (choose_name or _free_name)(raw))
+    if "name" not in raw:
+        raw["name"] = (choose_name or FreeName())(raw)
     return validate_config(raw, str(file) if file else "", _given_by(options, settings))
 
 
@@ -56,7 +58,7 @@ def _resolve_paths(raw: dict[str, Any], folder: Path) -> None:
     """The data and the model files that a study file names are relative to that file."""
     data, models = raw.get("data"), raw.get("models")
     if isinstance(data, dict) and isinstance(data.get("path"), str):
-        data["path"] = str(folder / data["path"])
+        data["path"] = str(folder / from_home(data["path"]))
     if isinstance(models, str):
         models = models.split(",")
     if isinstance(models, list):
@@ -65,7 +67,7 @@ def _resolve_paths(raw: dict[str, Any], folder: Path) -> None:
 
 def _resolve_model(model: Any, folder: Path) -> Any:
     is_file = isinstance(model, str) and model.strip().endswith(".py")
-    return str(folder / model.strip()) if is_file else model
+    return str(folder / from_home(model.strip())) if is_file else model
 
 
 def _require_data(raw: Mapping[str, Any]) -> None:
@@ -77,13 +79,23 @@ def _require_data(raw: Mapping[str, Any]) -> None:
             raise ConfigError(f"Which {key}? Give {option}, or a study file with data.{key}.")
 
 
-def _free_name(raw: Mapping[str, Any]) -> str:
-    """`abalone-1`, or the first number that is free."""
-    stem = name_stem(raw)
-    storage = raw.get("storage")
-    folder = storage.get("folder") if isinstance(storage, Mapping) else None
-    taken = set(study_names(str(folder or DEFAULT_STORAGE)))
-    return next(name for number in itertools.count(1) if (name := f"{stem}-{number}") not in taken)
+class FreeName:
+    """Chooses a study's name where it has none: `abalone-1`, or the first number that is free."""
+
+    def __init__(self) -> None:
+        self._names: Iterator[str] | None = None
+
+    def __call__(self, raw: Mapping[str, Any]) -> str:
+        stem, storage = name_stem(raw), raw.get("storage")
+        folder = storage.get("folder") if isinstance(storage, Mapping) else None
+        taken = set(study_names(str(folder or DEFAULT_STORAGE)))
+        names = (f"{stem}-{number}" for number in itertools.count(1))
+        self._names = (name for name in names if name not in taken)
+        return next(self._names)
+
+    def again(self) -> str | None:
+        """Return the next free name, as somebody else took the last; None where the user chose the name."""
+        return None if self._names is None else next(self._names)
 
 
 def name_stem(raw: Mapping[str, Any]) -> str:

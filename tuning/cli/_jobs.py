@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
@@ -136,7 +137,7 @@ def _tell_resume(job: StudyJob, address: str | None) -> None:
 
 def with_address(command: str, address: str | None) -> str:
     """A command with the address that was given, for the user to type."""
-    return command if address is None else f"{command} --address {address}"
+    return command if address is None else f"{command} --address {shlex.quote(address)}"
 
 
 def _local(time: datetime | None) -> str:

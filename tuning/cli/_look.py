@@ -153,12 +153,22 @@ def doctor(storage: Storage = DEFAULT_STORAGE) -> None:
         except PackageNotFoundError:
             missing.append(library)
             table.add_row(library, "missing")
-    table.add_row("CPUs", str(os.cpu_count()))
+    table.add_row("CPUs", _cpus())
     table.add_row("GPUs", _gpus())
     table.add_row("storage", _describe_storage(storage))
     make_console(120).print(table)
     if missing:
         raise RecordError(f"Not installed: {', '.join(missing)}; type pip install tuning-on-ray.")
+
+
+def _cpus() -> str:
+    """Return the CPUs that a Ray started here has, and how many there are, where these differ."""
+    from joblib import cpu_count
+
+    usable, there = cpu_count(), os.cpu_count()
+    return (
+        str(usable) if usable == there else f"{usable} (this machine has {there}, not all for this process)"
+    )
 
 
 def _gpus() -> str:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from tuning.storage import is_uri, without_secrets
+from tuning.storage import DEFAULT_STORAGE, storage_option
 
-DEFAULT_STORAGE = "studies"
+__all__ = ["DEFAULT_STORAGE", "OPTION_NAMES", "storage_option"]
+
 PLACE_PANEL = "Where and with what"
 
 Storage = Annotated[
@@ -23,6 +23,11 @@ Storage = Annotated[
 ]
 StudyName = Annotated[str, typer.Argument(metavar="NAME", help="The study; 'tuning list' shows them.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
+
+MovedData = Annotated[
+    Path | None,
+    typer.Option("--data", metavar="FILE", help="Where the study's table is now, if it was moved."),
+]
 
 Address = Annotated[
     str | None,
@@ -112,11 +117,3 @@ def number_or_text(text: str | None) -> Any:
         return None if text is None else float(text)
     except ValueError:
         return text
-
-
-def storage_option(storage: str) -> str:
-    """The option as it is to be typed again; a URI has `&` in it, and its credentials are left out."""
-    if is_uri(storage):
-        return f" --storage {shlex.quote(without_secrets(storage))}"
-    is_default = Path(storage).resolve() == Path(DEFAULT_STORAGE).resolve()
-    return "" if is_default else f" --storage {storage}"

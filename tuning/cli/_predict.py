@@ -11,6 +11,7 @@ from tuning.cli._options import DEFAULT_STORAGE, Storage, StudyName
 from tuning.cli._output import check_output, write_output
 from tuning.errors import InputError
 from tuning.models import Task
+from tuning.paths import from_home
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -62,13 +63,15 @@ def predict(
     from tuning.data import read_frame
     from tuning.study import check_device, open_predictor, read_header
 
-    check_output(output, [] if file is None else [file])
+    output, source = from_home(output), None if file is None else from_home(file)
+    check_output(output, [] if source is None else [source])
     check_device(device)
     header, folder = read_header(storage, name)
     check_output(output, [Path(header.config.data.path)])
-    frame = None if file is None else read_frame(str(file), header.config.data.delimiter)
+    frame = None if source is None else read_frame(source, header.config.data.delimiter)
     if frame is None and header.task is not Task.FORECASTING:
-        raise InputError(f"Which rows? Give a file: tuning predict {name} FILE -o {output}.")
+        again = folder.command("predict", "FILE", "-o", str(output))
+        raise InputError(f"Which rows? Give a file: {again}.")
     trial, predictor = open_predictor(header, folder, model, device=device)
     predictions = predictor.predict(frame, allow_unknown=allow_unknown)
     if frame is not None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tuning.cli._options import DEFAULT_STORAGE, Address, Storage, StudyName, storage_option
+from tuning.cli._options import DEFAULT_STORAGE, Address, MovedData, Storage, StudyName, storage_option
 from tuning.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ def refit(
         ),
     ] = "train+valid",
     address: Address = None,
+    data: MovedData = None,
     storage: Storage = DEFAULT_STORAGE,
 ) -> None:
     """Train the best configuration once more, on more rows and all GPUs, to predict with.
@@ -60,6 +61,7 @@ def refit(
         workers=workers,
         rows=FinalRows(rows),
         address=address,
+        data=data,
         tell=lambda line: typer.echo(line, err=True),
     )
     _tell(result, name, storage)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from tuning.cli._configure import configure, names, roles_of
+from tuning.cli._configure import FreeName, configure, names, roles_of
 from tuning.cli._loading import interruptible
 from tuning.cli._options import (
     DEFAULT_STORAGE,
@@ -22,6 +22,7 @@ from tuning.cli._options import (
     GpusPerTrial,
     MaxConcurrent,
     MLflow,
+    MovedData,
     Quiet,
     Storage,
     StudyName,
@@ -34,6 +35,7 @@ from tuning.cli._options import (
 from tuning.config import set_entry
 from tuning.errors import StudyFailedError
 from tuning.models import Task
+from tuning.paths import from_home
 from tuning.session import StudyFolder
 from tuning.store import Status
 
@@ -164,7 +166,7 @@ def run(
     """
     options = given(
         {
-            "data.path": None if data is None else str(data.absolute()),
+            "data.path": data and str(from_home(data).absolute()),
             "data.target": target,
             "data.task": task,
             "data.time": time,
@@ -188,15 +190,20 @@ def run(
             "monitoring.mlflow": mlflow,
         }
     )
-    config = configure(study_file, options, roles_of(names(drop), names(known)), settings or [])
+    free_name = FreeName()
+    roles = roles_of(names(drop), names(known))
+    config = configure(study_file and from_home(study_file), options, roles, settings or [], free_name)
     with interruptible():
         from tuning.progress import make_view
         from tuning.study import run_study, set_up
 
     storage_folder = config.storage.folder
     with _resume_line(config.name, storage_folder):
-        outcome = run_study(set_up(config), make_view(quiet=quiet))
-    _conclude(outcome, config.name, storage_folder)
+        study = set_up(config, next_name=free_name.again)
+        name = study.folder.name
+        with _resume_line(name, storage_folder):
+            outcome = run_study(study, make_view(quiet=quiet))
+    _conclude(outcome, name, storage_folder)
 
 
 def resume(
@@ -211,6 +218,7 @@ def resume(
         str | None, typer.Option(metavar="10m", help="Further wall time from now.")
     ] = None,
     models: Annotated[str | None, typer.Option(metavar="A,B", help="Families to add.")] = None,
+    data: MovedData = None,
     address: Address = None,
     max_concurrent: MaxConcurrent = None,
     cpus_per_trial: CpusPerTrial = None,
@@ -252,7 +260,7 @@ def resume(
 
     with _resume_line(name, storage):
         outcome = run_study(
-            take_up(storage, name, changes, names(models), given_by=OPTION_NAMES),
+            take_up(storage, name, changes, names(models), data=data, given_by=OPTION_NAMES),
             make_view(quiet=quiet),
             new_time_budget=time_budget is not None,
             new_trials=trials is not None or total_trials is not None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -12,11 +13,12 @@ import typer
 import yaml
 
 from tuning.cli._console import make_console
-from tuning.cli._options import DEFAULT_STORAGE, Storage, StudyName
+from tuning.cli._options import DEFAULT_STORAGE, Storage, StudyName, storage_option
 from tuning.cli._trial import trial_json, trial_tables
 from tuning.config.url import mask_password
 from tuning.errors import ConfigError
 from tuning.models.errors import CheckpointError
+from tuning.paths import from_home
 
 if TYPE_CHECKING:
     from tuning.session import StudyFolder
@@ -56,7 +58,8 @@ def show(
     if trial is not None:
         _show_trial(name, storage, trial, output, figures)
     elif figures is not None:
-        raise ConfigError(f"--figures: of which trial? Type tuning show {name} best --figures {figures}.")
+        again = shlex.join(["tuning", "show", name, "best", "--figures", str(figures)])
+        raise ConfigError(f"--figures: of which trial? Type {again}{storage_option(storage)}.")
     else:
         _show_study(name, storage, output)
 
@@ -91,7 +94,7 @@ def _show_trial(name: str, storage: str, trial: str, output: ShowFormat, figures
         for table in trial_tables(name, header.metric, header.direction, record, labels):
             console.print(table, "")
     if figures is not None:
-        _draw(header, folder, record, labels, figures)
+        _draw(header, folder, record, labels, from_home(figures))
 
 
 def _labels(header: StudyHeader, folder: StudyFolder, record: TrialRecord) -> Sequence[Any]:

@@ -24,6 +24,7 @@ from tuning.cli._options import (
 )
 from tuning.config import StudyConfig
 from tuning.errors import ConfigError, InputError
+from tuning.paths import from_home
 
 if TYPE_CHECKING:
     from tuning.execution.jobs import StudyJobs
@@ -189,7 +190,7 @@ def submit(
     )
     runtime_env = _runtime_env(env or [], install=install)
     if resume is None:
-        config = configure(study_file, options, {}, settings or [], _timed_name)
+        config = configure(study_file and from_home(study_file), options, {}, settings or [], _timed_name)
         study = config.name
         jobs = _send_study(
             config, address, runtime_env, gpus, send_data=not cluster_data, send_code=send_code
@@ -208,7 +209,7 @@ def submit(
 
 def _data_path(data: Path | None, cluster_data: str | None) -> str | None:
     if cluster_data is None:
-        return None if data is None else str(data.absolute())
+        return None if data is None else str(from_home(data).absolute())
     if data is not None:
         raise ConfigError("--cluster-data: these data are not sent, those of --data are: give one of them.")
     if not cluster_data.startswith("/"):
@@ -230,10 +231,18 @@ def _send_study(
     send_data: bool,
     send_code: bool,
 ) -> StudyJobs:
-    from tuning.submission import DEFAULT_PLACE, check_place, check_study, pack_study, run_command
+    from tuning.submission import (
+        DEFAULT_PLACE,
+        check_place,
+        check_study,
+        check_urls,
+        pack_study,
+        run_command,
+    )
 
     named = "folder" in config.storage.model_fields_set
     place = check_place(config.storage.folder if named else DEFAULT_PLACE)
+    check_urls(config)
     check_study(config, has_data=send_data)
     jobs = connect(address)
     with tempfile.TemporaryDirectory(prefix="tuning-") as scratch:

@@ -16,6 +16,7 @@ from tuning.data._periods import TimeIndex, level_values, without_periods
 from tuning.data._read import read_frame
 from tuning.data._read_json import flattened
 from tuning.errors import DataError
+from tuning.paths import from_home
 
 _KINDS = "a DataFrame, a Series, a dict, a list of dicts or the path of a file"
 _NAMES_SHOWN = 8
@@ -67,7 +68,7 @@ def as_frame(given: object, wanted: Wanted, delimiter: str | None = None) -> pd.
     """
     if isinstance(given, str | Path):
         _refuse_contents(str(given))
-        return read_frame(given, delimiter)
+        return read_frame(from_home(given), delimiter)
     given = _in_pandas(given)
     if isinstance(given, pd.DataFrame):
         frame = given
@@ -76,10 +77,11 @@ def as_frame(given: object, wanted: Wanted, delimiter: str | None = None) -> pd.
     elif isinstance(given, Mapping):
         frame = _of_dict(given, wanted)
     elif _are_records(given):
-        frame = flattened(pd.DataFrame(given))
+        frame = pd.DataFrame(given)
     else:
         raise _refusal(given, wanted)
-    return with_index(named(frame, "The rows to predict"), wanted)
+    frame = named(frame, "The rows to predict")
+    return with_index(flattened(frame) if _has_records(frame) else frame, wanted)
 
 
 def table_to_keep(given: object) -> pd.DataFrame | None:
@@ -102,6 +104,12 @@ def table_to_keep(given: object) -> pd.DataFrame | None:
         "Study.data: a table to train on is the path of a file, a DataFrame, a dict of columns or a list of "
         f"dicts, not {type(given).__name__}: hand over one of these."
     )
+
+
+def _has_records(frame: pd.DataFrame) -> bool:
+    """Whether a column holds records, which a file has as columns with dotted names."""
+    firsts = (next(iter(frame[name].dropna()), None) for name in frame.columns if frame[name].dtype == object)
+    return any(isinstance(first, dict) for first in firsts)
 
 
 def _in_pandas(given: object) -> object:
@@ -182,7 +190,7 @@ def _of_dict(given: Mapping[Any, Any], wanted: Wanted) -> pd.DataFrame:
             f"The dict to predict has a list for {wrong[0]!r} and a single value for {single!r}: give lists "
             "of one length for all columns, or single values of one row."
         )
-    return flattened(pd.DataFrame([dict(given)]))
+    return pd.DataFrame([dict(given)])
 
 
 def _is_column(value: object, holds_lists: bool) -> bool:

@@ -16,7 +16,7 @@ from tuning.data._losses import warnings_of
 from tuning.data._missing import WORDS, blanked, words_in
 from tuning.data._missing_notes import forms_of, notes_on_words
 from tuning.data._names import check_column
-from tuning.data._prepared import FinalRows, Fold, PreparedData
+from tuning.data._prepared import FinalRows, Fold, PreparedData, Transform, paired
 from tuning.data._rare import check_classes, frequent_rows, note_on_left_out
 from tuning.data._roles import LABEL_ROLES
 from tuning.data._split import Parts, Rows
@@ -52,6 +52,7 @@ def prepare(
     seed: int,
     *,
     splits: pd.DataFrame | None = None,
+    kept: Sequence[Transform] = (),
 ) -> PreparedData:
     """Split a table, fit its transforms on training rows and apply them.
 
@@ -65,13 +66,14 @@ def prepare(
         metric_name: None: the task's default.
         seed: of the shuffling and of the text decomposition.
         splits: recorded ones to use again instead of dealing anew.
+        kept: one transform a fold, fitted on these splits before, to use again instead of fitting anew.
 
     Raises:
-        DataError: the table cannot be learnt from as asked.
+        DataError: the table cannot be learnt from as asked, or the transforms are another's.
         ConfigError: the metric is unknown or does not fit the task.
     """
     if data.is_forecasting:
-        return prepare_series(frame, data, target, split, metric_name, seed, splits=splits)
+        return prepare_series(frame, data, target, split, metric_name, seed, splits=splits, kept=kept)
     frame, positions, work, notes = _begin(frame, data, target, split, metric_name, seed, splits)
     goal, metric, roles = work.target, work.metric, work.roles
     key = _key_column(frame, split, roles, data.day_first)
@@ -81,7 +83,10 @@ def prepare(
         if splits is None
         else _split.from_record(splits, positions)
     )
-    fitted = [_fold(work, parts) for parts in _split.parts_of(dealt, method, goal)]
+    fitted = [
+        _fold(work, parts, transform)
+        for parts, transform in paired(_split.parts_of(dealt, method, goal), kept, TableTransform)
+    ]
     notes += [goal.note, *(note for _, _, fold_notes in fitted for note in fold_notes)]
     notes += notes_on_words(frame, forms_of(fitted[0][1].columns), data.missing)
     notes += _notes_on_losses(work, fitted[0][1], _split.parts_of(dealt, method, goal)[0])
@@ -237,11 +242,37 @@ class _Work:
     seed: int
 
 
-def _fold(work: _Work, parts: Parts) -> tuple[Fold, TableTransform, Sequence[str]]:
+def _fold(
+    work: _Work, parts: Parts, kept: TableTransform | None = None
+) -> tuple[Fold, TableTransform, Sequence[str]]:
+    """Return a fold, its transform, and notes; `kept` was fitted on its training part before."""
     y = work.target.values
     for rows in (parts.valid, parts.test):
         if len(rows):
             work.metric.check_target(y[rows])
+    transform, notes = _fit(work, parts) if kept is None else (_checked(kept, work), ())
+    tables = [_table(work, transform, rows) for rows in (parts.train, parts.valid, parts.test)]
+    return Fold(transform.schema, transform, *tables), transform, notes
+
+
+def _checked(kept: TableTransform, work: _Work) -> TableTransform:
+    """Return a kept transform, once its classes and its task are the table's still."""
+    if (kept.schema.task, kept.classes) != (work.target.task, work.target.classes):
+        now = _described(work.target.task, work.target.classes)
+        raise DataError(
+            f"data.target: {work.data.target!r} is {now}, and was "
+            f"{_described(kept.schema.task, kept.classes)} when the study began: start a new study."
+        )
+    return kept
+
+
+def _described(task: Task, classes: Sequence[object]) -> str:
+    return f"{task} of {', '.join(map(repr, classes[:5]))}" if classes else str(task)
+
+
+def _fit(work: _Work, parts: Parts) -> tuple[TableTransform, Sequence[str]]:
+    """Fit the transform of a training part; return it, and notes on what was inferred."""
+    y = work.target.values
     scale = TargetTransform()
     if work.target.task is Task.REGRESSION:
         scale = fit_target_transform(y[parts.train], work.target_config, work.metric)
@@ -257,9 +288,7 @@ def _fold(work: _Work, parts: Parts) -> tuple[Fold, TableTransform, Sequence[str
         forms=GivenForms(work.data.decimal_comma, work.data.day_first, work.data.missing),
     )
     transform, notes = fit_transform(work.features.iloc[parts.train], settings)
-    tables = [_table(work, transform, rows) for rows in (parts.train, parts.valid, parts.test)]
-    notes = (*notes, *target_notes(scale, work.target_config, work.metric))
-    return Fold(transform.schema, transform, *tables), transform, notes
+    return transform, (*notes, *target_notes(scale, work.target_config, work.metric))
 
 
 def _table(work: _Work, transform: TableTransform, rows: npt.NDArray[np.intp]) -> Table:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy.typing as npt
 import pandas as pd
@@ -14,8 +15,12 @@ from tuning.data._class_labels import ClassLabel
 from tuning.data._frame import Wanted
 from tuning.data._losses import ColumnLoss
 from tuning.data.config import ColumnRole
+from tuning.errors import DataError
 from tuning.metrics import Metric
 from tuning.models import Schema, Table, Task
+
+_P = TypeVar("_P")
+_T = TypeVar("_T")
 
 
 class Transform(Protocol):
@@ -90,6 +95,23 @@ class Fold:
     train: Table
     valid: Table
     test: Table
+
+
+def paired(parts: Sequence[_P], kept: Sequence[Transform], kind: type[_T]) -> Sequence[tuple[_P, _T | None]]:
+    """Pair each fold's parts with the transform that was fitted for it before, None where none was kept.
+
+    Raises:
+        DataError: there are not as many, or of another kind.
+    """
+    if not kept:
+        return [(each, None) for each in parts]
+    known = [transform for transform in kept if isinstance(transform, kind)]
+    if len(known) != len(parts):
+        raise DataError(
+            f"The study folder holds the transforms of {len(kept)} folds, its splits are of {len(parts)}: "
+            "they are not of one study; put the old folder back, or start a new study."
+        )
+    return list(zip(parts, known, strict=True))
 
 
 @dataclass(frozen=True)

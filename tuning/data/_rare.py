@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from tuning.data._target import Target, can_be, most_classes
-from tuning.data.config import TaskKind
+from tuning.data.config import SplitConfig, TaskKind
 from tuning.errors import DataError
 
 Rows = npt.NDArray[np.intp]
@@ -126,6 +127,29 @@ def way_out_of_rare(target: Target, enough: int) -> str:
     if (class_counts(target) >= enough).sum() >= 2:
         return _leave_out(enough)
     return "add rows of it, or name another target"
+
+
+def rows_for_every_part(config: SplitConfig, target: Target) -> int:
+    """Return the rows of a class from which on any stratified split puts some of them into every part."""
+    counts, outside = class_counts(target), max(config.folds, 2)
+    count = outside + (config.test > 0)
+    while True:
+        n = int(counts[counts >= count].sum()) or len(target.values)
+        in_test = math.ceil(count * min(1.0, config.test + 1 / n)) if config.test > 0 else 0
+        if count - in_test >= outside or count > len(target.values):
+            return count
+        count += 1
+
+
+def larger_parts(config: SplitConfig, target: Target) -> str:
+    """Say what to type for parts that have a row of every class."""
+    n, classes = len(target.values), len(target.classes)
+    cut = {"valid": not config.is_kfold, "test": config.test > 0}
+    names = [name for name, is_cut in cut.items() if is_cut]
+    share = math.ceil(100 * classes / n) / 100
+    if n - len(names) * round(share * n) >= classes * max(config.folds, 1):
+        return "enlarge the parts with " + " ".join(f"--set split.{name}={share:g}" for name in names)
+    return "add rows, or name another target"
 
 
 def check_training_classes(target: Target, rows: Rows) -> None:

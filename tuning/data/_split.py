@@ -7,7 +7,6 @@ later folds only. A row of part `train` is trained on in every fold. `fold` is -
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -21,7 +20,8 @@ from tuning.data._dates import infer_dates
 from tuning.data._rare import (
     check_class_counts,
     check_training_classes,
-    class_counts,
+    larger_parts,
+    rows_for_every_part,
     rows_in_words,
     way_out_of_rare,
 )
@@ -137,18 +137,6 @@ def make_splits(
     return pd.DataFrame({"row": np.arange(n), "part": part.astype(str), "fold": fold})
 
 
-def rows_for_every_part(config: SplitConfig, target: Target) -> int:
-    """Return the rows of a class from which on any stratified split puts some of them into every part."""
-    counts, outside = class_counts(target), max(config.folds, 2)
-    count = outside + (config.test > 0)
-    while True:
-        n = int(counts[counts >= count].sum()) or len(target.values)
-        in_test = math.ceil(count * min(1.0, config.test + 1 / n)) if config.test > 0 else 0
-        if count - in_test >= outside or count > len(target.values):
-            return count
-        count += 1
-
-
 def _check_row_count(n: int, config: SplitConfig) -> None:
     wanted = 2 + (config.test > 0) + 1
     if n < wanted:
@@ -197,7 +185,8 @@ def _strata(deal: _Deal, rows: Rows, count: int) -> npt.NDArray[Any] | None:
     names, counts = np.unique(classes, return_counts=True)
     problem = None
     if len(names) > min(count, len(rows) - count):
-        problem = f"A part of {rows_in_words(count)} cannot hold {len(names)} classes: {_larger_parts(deal)}"
+        way_out = larger_parts(deal.config, deal.target)
+        problem = f"A part of {rows_in_words(count)} cannot hold {len(names)} classes: {way_out}"
     elif counts.min() < 2:
         label = deal.target.classes[names[counts.argmin()]]
         way_out = way_out_of_rare(deal.target, rows_for_every_part(deal.config, deal.target))
@@ -205,17 +194,6 @@ def _strata(deal: _Deal, rows: Rows, count: int) -> npt.NDArray[Any] | None:
     if problem and deal.method is SplitMethod.STRATIFIED:
         raise DataError(f"{problem}.")
     return None if problem else classes
-
-
-def _larger_parts(deal: _Deal) -> str:
-    """Say what to type for parts that have a row of every class."""
-    config, n, classes = deal.config, len(deal.target.values), len(deal.target.classes)
-    cut = {"valid": not config.is_kfold, "test": config.test > 0}
-    names = [name for name, is_cut in cut.items() if is_cut]
-    share = math.ceil(100 * classes / n) / 100
-    if n - len(names) * round(share * n) >= classes * max(config.folds, 1):
-        return "enlarge the parts with " + " ".join(f"--set split.{name}={share:g}" for name in names)
-    return "add rows, or name another target"
 
 
 def _group_holdout(deal: _Deal, rows: Rows, count: float) -> tuple[Rows, Rows]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ipaddress
 import logging
-import os
+import re
+import socket
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,13 +16,16 @@ from ray._private import worker
 from ray._private.authentication.authentication_token_setup import (
     maybe_enable_token_auth_if_token_available,
 )
+from ray.util.client import ray as ray_client
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from tuning.errors import InputError
 from tuning.execution._ray_internals import DriverJob, leave_terminal_as_it_is
+from tuning.execution.machine import check_scratch, usable_cpus
 from tuning.execution.shares import Node
 from tuning.execution.signals import sigterm_held_back
 from tuning.session import DriverPlace
+from tuning.surroundings import environment, log_levels
 
 logger = logging.getLogger(__name__)
 
@@ -28,6 +33,9 @@ logger = logging.getLogger(__name__)
 _CARD = "accelerator_type:"
 _ANSWER_S = 10.0
 GIB = 2**30
+
+_SET_BY_RAY = ("PYTHONBREAKPOINT", "RAY_AUTH_MODE", "RAY_USAGE_STATS_ENABLED")
+_LOGGERS = ("ray", "ray.tune", "ray.train", "ray.air", "ray.data", "ray.serve", "ray.rllib")
 
 JOB_NAME = "job_name"
 """Entry of a job's metadata that the dashboard's list of jobs shows as its name."""
@@ -47,46 +55,104 @@ _TUNE_SETTINGS = {
 
 @contextmanager
 def ray_cluster(address: str, study: str = "") -> Iterator[DriverPlace]:
-    """Ray, for the time of a study: started here (`local`) or joined; yields where that is.
+    """Give a study Ray for its time: started here (`local`) or joined; yields where that is.
+
+    A Ray that this process is connected to already, in a notebook or a test, is used as it is and left
+    running. What is changed for the whole process is put back at the end.
 
     Args:
         address: `local`, `auto` or HOST:PORT.
         study: name of the study; the dashboard's page of the job shows it.
 
     Raises:
-        InputError: there is no cluster at the address.
+        InputError: there is no cluster at the address, this process is connected to another, or Ray cannot
+            start here.
     """
-    os.environ.update(_TUNE_SETTINGS)
-    if ray.is_initialized():
-        # Somebody else's Ray, in a notebook or a test: used as it is, and left running.
-        yield _driver_place()
-        return
-    if address != "local":
-        # `ray start` turns token authentication on by itself where a token lies; a driver has to follow.
-        maybe_enable_token_auth_if_token_available(warn_if_disabled=False)
+    with environment(_TUNE_SETTINGS, _SET_BY_RAY), _put_back_loggers():
+        if ray.is_initialized():
+            _check_joined(address)
+            yield _driver_place()
+            return
+        try:
+            _start(address, study)
+            leave_terminal_as_it_is()
+            yield _driver_place()
+        finally:
+            ray.shutdown()
+
+
+@contextmanager
+def _put_back_loggers() -> Iterator[None]:
+    """Let Ray's loggers be after the block what they were; Ray sets their levels at its start."""
+    levels = {name: logging.getLogger(name).level for name in _LOGGERS}
+    with log_levels(levels):
+        yield
+
+
+def _check_joined(address: str) -> None:
+    """Refuse the Ray that this process is connected to, where it is not the one that was asked for.
+
+    Raises:
+        InputError: it is another cluster's, or a client's, which runs where no file of here is seen.
+    """
+    if ray_client.is_connected():
+        raise InputError(
+            "address: this process is connected to Ray as a client (ray://), away from the study's folder; "
+            "call ray.shutdown() first, and run it on the cluster's head with address auto."
+        )
+    joined = ray.get_runtime_context().gcs_address
+    if address not in ("local", "auto") and _resolved(address) != _resolved(joined):
+        raise InputError(
+            f"address: this process is connected to the Ray at {joined} already, not to {address}; leave the "
+            "address out to use that, or call ray.shutdown() first."
+        )
+
+
+def _resolved(address: str) -> tuple[str, str]:
+    """Return the IP address and the port; every name of this machine is one address."""
+    host, _, port = address.rpartition(":")
     try:
-        _start(address, study)
-        leave_terminal_as_it_is()
-        yield _driver_place()
-    finally:
-        ray.shutdown()
+        number = socket.gethostbyname(host)
+    except OSError:
+        return host, port
+    is_here = ipaddress.ip_address(number).is_loopback
+    return (ray.util.get_node_ip_address() if is_here else number), port
 
 
 def _start(address: str, study: str) -> None:
+    is_local = address == "local"
+    if is_local:
+        check_scratch()
+    else:
+        # `ray start` turns token authentication on by itself where a token lies; a driver has to follow.
+        maybe_enable_token_auth_if_token_available(warn_if_disabled=False)
     try:
-        with sigterm_held_back():
+        # What it prints of a process that does not start is said in one sentence.
+        with log_levels({"ray._private.services": logging.CRITICAL}), sigterm_held_back():
             ray.init(
                 address=address,
+                num_cpus=usable_cpus() if is_local else None,
                 job_config=DriverJob({JOB_NAME: study} if study else {}),
-                include_dashboard=True if address == "local" else None,
+                include_dashboard=True if is_local else None,
                 log_to_driver=False,
                 logging_level=logging.ERROR,
             )
-    except (ConnectionError, RuntimeError, ValueError) as error:
-        reason = str(error).split("\n")[0]
-        raise InputError(
-            f"address: no Ray cluster at {address!r} ({reason}); use local to start one."
-        ) from error
+    except Exception as error:  # Ray itself raises bare ones where one of its processes does not start.
+        raise _explain(address, error) from error
+
+
+def _explain(address: str, error: Exception) -> InputError:
+    """Say in one sentence why there is no Ray."""
+    text = str(error)
+    reason = next((line.strip() for line in text.splitlines() if line.strip()), type(error).__name__)
+    log = re.search(r"\S+\.(?:log|err)\b", reason)
+    reason = f"one of its processes ended, see {log[0]}" if log else reason.rstrip(".:")
+    if address != "local":
+        return InputError(f"address: no Ray cluster at {address!r} ({reason}); use local to start one.")
+    return InputError(
+        f"address: Ray does not start on this machine ({reason}); see that its disk, its memory and its "
+        "ports are not used up, and try again."
+    )
 
 
 def _driver_place() -> DriverPlace:

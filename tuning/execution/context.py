@@ -51,11 +51,7 @@ class WorkerContext:
     def model_file(self, family: str) -> Path | None:
         """The file of a family that is not shipped, brought to this machine."""
         file = self.model_files[family]
-        if file is None:
-            return None
-        here = self.folder.models / file.name
-        self.folder.mirror.pull(here)
-        return here
+        return None if file is None else self.folder.fetch_model_file(file.name)
 
 
 def load_libraries(context: WorkerContext, spec: TrialSpec) -> ModelClass:

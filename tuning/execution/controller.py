@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -174,11 +175,24 @@ class StudyController(NamedTasksController):
         super()._process_trial_failure(trial, exception)
 
 
+def _in_this_thread(ours: Callable[..., Any], original: Callable[..., Any]) -> Callable[..., Any]:
+    """Return what makes the one in the thread that asks now, and the other in all others."""
+    owner = threading.get_ident()
+
+    def make(*arguments: Any, **options: Any) -> Any:
+        chosen = ours if threading.get_ident() == owner else original
+        return chosen(*arguments, **options)
+
+    return make
+
+
 @contextmanager
 def study_controller(
     placement: TrialPlacement | None = None, callbacks: Sequence[Callback] = ()
 ) -> Iterator[None]:
     """Make `tune.Tuner` use `StudyController` inside the block; it has no argument for it.
+
+    Only in this thread: another may have a `tune.Tuner` of its own.
 
     Callbacks are better given here than to `tune.Tuner`, which imports the loggers that Ray knows, MLflow and
     all, only to count who uses them.
@@ -187,8 +201,9 @@ def study_controller(
     """
     original: Any = tune_module.TuneController
     original_manager = tune_controller.RayActorManager
-    tune_module.TuneController = partial(StudyController, placement, study_callbacks=callbacks)
-    tune_controller.RayActorManager = WorkerManager
+    study_controller = partial(StudyController, placement, study_callbacks=callbacks)
+    tune_module.TuneController = _in_this_thread(study_controller, original)
+    tune_controller.RayActorManager = _in_this_thread(WorkerManager, original_manager)
     try:
         yield
     finally:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import re
+import shlex
 import socket
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -114,6 +115,7 @@ class StudyJobs:
             logging.getLogger(name).setLevel(logging.ERROR)
         _follow_token_authentication()
         self.url = _find_dashboard(address)
+        self._option = "" if address is None else f" --address {shlex.quote(address)}"
         with self._told(), _without_address_variables():
             _check_port(self.url)
             self._client = _Client(self.url)
@@ -157,9 +159,10 @@ class StudyJobs:
         own = [job for job in self.all() if job.study == study]
         for job in own:
             if not job.state.is_over:
+                target = f"{study}{self._option}"
                 raise InputError(
                     f"The study {study} is {job.state.lower()} as job {job.id} on {self.url}; "
-                    f"see 'tuning logs {study}', or end it by 'tuning stop {study}'."
+                    f"see 'tuning logs {target}', or end it by 'tuning stop {target}'."
                 )
         env_vars = {"RAY_JOB_STOP_WAIT_TIME_S": str(STOP_WAIT_S), **runtime_env.get("env_vars", {})}
         with self._told():

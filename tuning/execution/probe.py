@@ -93,7 +93,7 @@ def _sentence(node: str, folder: StudyFolder, problem: str) -> str:
     if folder.remote is not None:
         return (
             f"The node {node} cannot use {folder} ({problem}): give that node the store's credentials in its "
-            f"environment before 'ray start', then type tuning resume {folder.name} with the same --storage."
+            f"environment before 'ray start', then type {folder.command('resume')}."
         )
     return (
         f"The node {node} does not see the study folder {folder} ({problem}): name with --storage a folder "

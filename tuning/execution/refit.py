@@ -71,9 +71,7 @@ class RefitJob:
             raise InputError(f"A worker's node does not see {self.folder}: put the study on a shared disk.")
         if self.model_file is None:
             return None
-        here = self.study.models / self.model_file.name
-        self.study.mirror.pull(here)
-        return here
+        return self.study.fetch_model_file(self.model_file.name)
 
 
 def plan_refit(nodes: Sequence[Node], workers: int | None, *, uses_gpu: bool, can_share: bool) -> GroupSize:

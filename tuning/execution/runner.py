@@ -28,6 +28,7 @@ from tuning.execution.trainable import StudyTrainable
 from tuning.execution.training import GroupSize
 from tuning.execution.workers import share_context
 from tuning.session import Session, StudyFolder
+from tuning.surroundings import log_levels
 
 logger = logging.getLogger(__name__)
 
@@ -56,8 +57,11 @@ def run_session(
     folder.mirror.delete(folder.stop_file)
     capacity = Capacity(session, shares)
     clock = SessionClock(session, capacity.follow_nodes, on_tick)
-    logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
-    with tempfile.TemporaryDirectory(prefix="tuning-") as scratch, _stop_on_signals(session) as stopped:
+    with (
+        log_levels({"ray.tune": logging.CRITICAL}),
+        tempfile.TemporaryDirectory(prefix="tuning-") as scratch,
+        _stop_on_signals(session) as stopped,
+    ):
         tuner = tune.Tuner(
             _worker_class(context, shares, gpu_families),
             tune_config=tune.TuneConfig(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import tempfile
 import threading
@@ -20,6 +19,7 @@ from tuning.errors import DiskFullError
 from tuning.execution.gpu_memory import GpuMemoryError
 from tuning.models import Distribution, WorkerGroup
 from tuning.storage import is_disk_full
+from tuning.surroundings import environment
 
 # Of Ray Train, which takes these from the environment only: notice at once that a worker has ended, and start
 # no processes for what is not used.
@@ -85,8 +85,11 @@ def train_on_workers(
         GpuMemoryError, DiskFullError: the function raised that.
         KeyboardInterrupt: Ctrl-C ended the workers; only in the main thread.
     """
-    os.environ.update(_TRAIN_SETTINGS)
-    with tempfile.TemporaryDirectory(prefix="tuning-") as scratch, _own_signals():
+    with (
+        environment(_TRAIN_SETTINGS),
+        tempfile.TemporaryDirectory(prefix="tuning-") as scratch,
+        _own_signals(),
+    ):
         try:
             _make_trainer(function, config, distribution, size, scratch).fit()
         except ray.train.WorkerGroupError as error:

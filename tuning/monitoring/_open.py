@@ -25,7 +25,8 @@ def check_monitoring(config: MonitoringConfig) -> None:
         _require("mlflow", "monitoring.mlflow", "mlflow")
         from tuning.monitoring.mlflow import connect  # only where it is installed and asked for
 
-        connect(_uri(config.mlflow))
+        with _surroundings(config):
+            connect(_uri(config.mlflow))
 
 
 @contextmanager
@@ -35,12 +36,25 @@ def open_monitors(config: MonitoringConfig, study: FollowedStudy) -> Iterator[tu
     Raises:
         ConfigError: one cannot be reached.
     """
-    monitors = tuple(Background(monitor, name) for name, monitor in _chosen(config, study))
-    try:
-        yield monitors
-    finally:
-        for monitor in monitors:
-            monitor.close()
+    with _surroundings(config):
+        monitors = tuple(Background(monitor, name) for name, monitor in _chosen(config, study))
+        try:
+            yield monitors
+        finally:
+            for monitor in monitors:
+                monitor.close()
+
+
+@contextmanager
+def _surroundings(config: MonitoringConfig) -> Iterator[None]:
+    """Change of the whole process what monitors need, for the block alone."""
+    if config.mlflow is None:
+        yield
+        return
+    from tuning.monitoring.mlflow import surroundings  # as in check_monitoring
+
+    with surroundings():
+        yield
 
 
 def _chosen(config: MonitoringConfig, study: FollowedStudy) -> Iterator[tuple[str, Monitor]]:

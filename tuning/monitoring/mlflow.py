@@ -6,7 +6,7 @@ import logging
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
@@ -20,6 +20,7 @@ from tuning.config.url import mask_password
 from tuning.errors import ConfigError
 from tuning.monitoring._base import FollowedStudy, final_scalars, iteration_scalars, test_scalars
 from tuning.store import Status, TrialRecord
+from tuning.surroundings import environment, log_levels
 from tuning.trial import Report, TrialSpec
 
 T = TypeVar("T")
@@ -52,16 +53,20 @@ _LOG_LEVELS = {"mlflow": logging.WARNING, "alembic": logging.WARNING, "urllib3":
 _LONGEST_REASON = 120
 
 
+@contextmanager
+def surroundings() -> Iterator[None]:
+    """Give MLflow little patience and few words for the block; what the user has set stays."""
+    unset = {name: value for name, value in _SETTINGS.items() if name not in os.environ}
+    with environment(unset), log_levels(_LOG_LEVELS):
+        yield
+
+
 def connect(uri: str) -> MlflowClient:
     """A client of the tracking server or database that answers.
 
     Raises:
         ConfigError: it does not, or MLflow refuses the URI.
     """
-    for name, value in _SETTINGS.items():
-        os.environ.setdefault(name, value)
-    for name, level in _LOG_LEVELS.items():
-        logging.getLogger(name).setLevel(level)
     try:
         client = MlflowClient(uri)
         client.search_experiments(max_results=1)

@@ -127,7 +127,8 @@ def _pace(snapshot: Snapshot) -> Text:
 def _stopping(snapshot: Snapshot) -> Text:
     """What stopping means, before and after it was asked for."""
     if not snapshot.stopping:
-        text = f"Ctrl-C stops and keeps everything; tuning resume {snapshot.study} goes on"
+        resume = snapshot.resume or f"tuning resume {snapshot.study}"
+        text = f"Ctrl-C stops and keeps everything; {resume} goes on"
         return Text(text, style="dim")
     is_time_up = snapshot.remaining_s is not None and snapshot.remaining_s <= 0
     why = "Time is up" if is_time_up else "Stopping"

@@ -43,6 +43,7 @@ class Snapshot:
         slots: trials at once.
         stopping: nothing new starts; what runs saves its checkpoint and ends.
         finished_before: trials that earlier runs finished.
+        resume: command that goes on with the study, for a shell; empty: with its name alone.
         direction: whether low or high values of the metric are better.
     """
 
@@ -58,6 +59,7 @@ class Snapshot:
     slots: int
     stopping: bool = False
     finished_before: int = 0
+    resume: str = ""
     direction: Direction = Direction.MINIMIZE
 
     @property

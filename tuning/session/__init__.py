@@ -1,5 +1,6 @@
 """A running study on the driver's side, free of Ray: what is started, recorded, pruned and ended."""
 
+from tuning.session._claim import claimed, refuse_existing, unwritable
 from tuning.session._driver import DriverPlace, read_place, told_place
 from tuning.session._family import Draw, Search
 from tuning.session._folder import (
@@ -19,10 +20,13 @@ __all__ = [
     "Search",
     "Session",
     "StudyFolder",
+    "claimed",
     "read_place",
+    "refuse_existing",
     "replace_folder",
     "study_names",
     "to_json",
     "told_place",
+    "unwritable",
     "write_atomically",
 ]

@@ -102,6 +102,12 @@ class FamilyState:
         """A trial starts."""
         self._live_since_s[number] = now_s
 
+    def count_time(self, number: int, train_seconds: float) -> float:
+        """Take a trial's training time so far, and return what is new of it."""
+        before = self.train_seconds.get(number, 0.0)
+        self.train_seconds[number] = train_seconds
+        return max(0.0, train_seconds - before)
+
     def leave(self, number: int, now_s: float) -> None:
         """A trial runs no longer: charge its family with the wall time since its start."""
         self._charged_s += max(MIN_CHARGE_S, now_s - self._live_since_s.pop(number))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -13,7 +14,16 @@ from typing import Any
 import yaml
 
 from tuning.errors import InputError, RecordError, StorageError
-from tuning.storage import Mirror, ObjectMirror, Place, Remote, cache_folder, open_place
+from tuning.models import imported_beside
+from tuning.storage import (
+    Mirror,
+    ObjectMirror,
+    Place,
+    Remote,
+    cache_folder,
+    open_place,
+    storage_option,
+)
 from tuning.store import DriverLock, Lease, driver_lock, is_driven
 
 STUDY_FILE = "study.yaml"
@@ -49,6 +59,7 @@ class StudyFolder:
             self.root = (place / name).resolve()
             self.storage = self.root.parent
         self.study_file = self.root / STUDY_FILE
+        self.data_file = self.root / "data.parquet"
         self.splits_file = self.root / "splits.parquet"
         self.leaderboard_json = self.root / "leaderboard.json"
         self.leaderboard_csv = self.root / "leaderboard.csv"
@@ -71,6 +82,14 @@ class StudyFolder:
         """Where the study and its siblings are, for the user."""
         return str(self).removesuffix(f"/{self.name}")
 
+    def command(self, verb: str, *words: str) -> str:
+        """Return a command on this study, as it is to be typed in a shell of this machine.
+
+        >>> StudyFolder("studies", "prices").command("resume", "--models", "my own.py")
+        "tuning resume prices --models 'my own.py'"
+        """
+        return f"{shlex.join(['tuning', verb, self.name, *words])}{storage_option(self.storage)}"
+
     def exists(self) -> bool:
         """Whether a study was set up here; a folder that a kill left before that does not count."""
         return self.study_file.is_file() if self.remote is None else self.remote.exists(STUDY_FILE)
@@ -83,27 +102,17 @@ class StudyFolder:
         """Whether some process runs the study now."""
         return is_driven(self.root, self.remote)
 
-    def create(self) -> None:
-        """Make the folder.
-
-        Raises:
-            InputError: the place cannot be written.
-        """
-        try:
-            self.root.mkdir(parents=True, exist_ok=True)
-            probe = self.root / ".probe"
-            probe.write_text("")
-            probe.unlink()
-        except OSError as error:
-            raise InputError(
-                f"storage.folder: {self.root} cannot be written ({error.strerror}); "
-                "name another folder with --storage."
-            ) from error
-        if self.remote is not None:
-            _check_store(self.remote)
-
     def trial(self, trial: str) -> Path:
         return self.root / "trials" / trial
+
+    def trials_on_disk(self) -> list[str]:
+        """List the ids of the trials that have a folder, sorted; none of a study in an object store.
+
+        There a driver that lost its lease without noticing may have left one that no record names.
+        """
+        if self.remote is not None:
+            return []
+        return sorted(path.name for path in (self.root / "trials").glob("*") if path.is_dir())
 
     def resolve(self, relative: str) -> Path:
         """The absolute path of a checkpoint that the record names.
@@ -111,7 +120,8 @@ class StudyFolder:
         Raises:
             RecordError: the path leads out of the study folder.
         """
-        path = (self.root / relative).resolve()
+        # By its words alone: a disk of its own may hold the trials, behind a link.
+        path = Path(os.path.normpath(self.root / relative))
         if not path.is_relative_to(self.root / "trials"):
             raise RecordError(
                 f"The record of {self.name} names {relative!r}, which lies outside the study folder."
@@ -125,9 +135,18 @@ class StudyFolder:
         try:
             self.mirror.pull(self.study_file)
         except StorageError as error:
-            raise _unusable(error) from error
+            raise unusable(error) from error
         for name in self.remote.names(self.models.name):
             self.mirror.pull(self.root / name)
+
+    def fetch_model_file(self, name: str) -> Path:
+        """Bring a model file of the user's own, and what it imports beside it, to this machine."""
+        wanted = [self.models / name]
+        for path in wanted:
+            self.mirror.pull(path)
+            imported = imported_beside(path) if path.is_file() else ()
+            wanted += [beside for beside in imported if beside not in wanted]
+        return wanted[0]
 
     @contextmanager
     def checkpoint(self, relative: str) -> Iterator[Path]:
@@ -145,9 +164,10 @@ class StudyFolder:
         with self.mirror.copy(self.root) as root:
             yield self if root == self.root else StudyFolder(root.parent, self.name)
 
-    def write_study(self, content: Mapping[str, Any]) -> None:
-        """Write the study file, whole or not at all."""
-        write_atomically(self.study_file, yaml.safe_dump(dict(content), sort_keys=False))
+    def write_study(self, content: Mapping[str, Any], *, is_private: bool = False) -> None:
+        """Write the study file, whole or not at all; a private one is its owner's alone to read."""
+        text = yaml.safe_dump(dict(content), sort_keys=False)
+        write_atomically(self.study_file, text, is_private=is_private)
         self.mirror.push(self.study_file)
 
     def read_study(self) -> dict[str, Any]:
@@ -181,32 +201,38 @@ def study_names(storage: Place) -> list[str]:
     try:
         return [name for name in place.folders() if (place / name).exists(STUDY_FILE)]
     except StorageError as error:
-        raise _unusable(error) from error
+        raise unusable(error) from error
 
 
-def _check_store(remote: Remote) -> None:
-    try:
-        remote.check()
-    except StorageError as error:
-        raise _unusable(error) from error
-
-
-def _unusable(error: StorageError) -> InputError:
+def unusable(error: StorageError) -> InputError:
+    """Say that an object store does not do what it is asked."""
     return InputError(
         f"storage.folder: {str(error).rstrip('.')}; check the bucket, the endpoint and the credentials "
         "(AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY), or name another --storage."
     )
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Replace a file's content so that a kill leaves the old or the new one, never a part."""
+def write_atomically(path: Path, text: str, *, is_private: bool = False) -> None:
+    """Replace a file's content so that a kill leaves the old or the new one, never a part.
+
+    Args:
+        path: the file.
+        text: its content.
+        is_private: its owner alone may ever read it, also while it is being written.
+    """
     draft = path.with_name(f".{path.name}.draft")
-    with draft.open("w") as file:
+    if is_private:
+        draft.unlink(missing_ok=True)  # A killed process may have left one that others can read.
+    with open(draft, "w", opener=_private if is_private else None) as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
     draft.replace(path)
     _sync(path.parent)
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_EXCL, 0o600)
 
 
 def replace_folder(draft: Path, final: Path) -> None:

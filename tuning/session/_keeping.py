@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
+from tuning.errors import RecordError
 from tuning.metrics import Direction
 from tuning.session._folder import StudyFolder
 from tuning.store import Status, Store, TrialRecord, trial_id
@@ -83,10 +84,17 @@ class Keeping:
             self._folder.mirror.keep_only(folder / CHECKPOINTS, [folder / name])
 
     def _name(self, number: int, checkpoint: str | None) -> str | None:
-        """Return a checkpoint's path within its trial's folder."""
+        """Return a checkpoint's path within its trial's folder.
+
+        Raises:
+            RecordError: it lies elsewhere, where nothing is to be deleted.
+        """
         if checkpoint is None:
             return None
-        return PurePosixPath(checkpoint).relative_to(f"trials/{self._id(number)}").as_posix()
+        path, folder = PurePosixPath(checkpoint), f"trials/{self._id(number)}"
+        if not path.is_relative_to(folder) or ".." in path.parts:
+            raise RecordError(f"The record of {self._id(number)} names {checkpoint!r}, outside its folder.")
+        return path.relative_to(folder).as_posix()
 
     def _trial(self, number: int) -> Path:
         return self._folder.trial(self._id(number))

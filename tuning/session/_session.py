@@ -23,13 +23,11 @@ from tuning.session._folder import StudyFolder
 from tuning.session._keeping import Keeping
 from tuning.session._shortage import describe_shortage
 from tuning.session._stopping import Stopping
+from tuning.session._waiting import MAX_NODE_DEATHS, WaitingTrials
 from tuning.store import Placement, Result, Status, Store, TrialRecord
 from tuning.trial import GpuShortage, Report, TrialSpec
 
 logger = logging.getLogger(__name__)
-
-MAX_NODE_DEATHS = 20
-"""Nodes that may die under a trial in one run: machines are taken away often, yet it may be the cause."""
 
 
 class Session:
@@ -87,7 +85,7 @@ class Session:
         }
         self._live: dict[str, TrialSpec] = {}
         self._losses: Counter[tuple[str, bool]] = Counter()
-        self._waiting: list[TrialSpec] = []
+        self._waiting = WaitingTrials()
         self._stopping = Stopping(folder, clock)
         self._started_s = clock()
         self._started = 0
@@ -127,6 +125,7 @@ class Session:
             slots=self._slots,
             finished_before=self._finished_before,
             stopping=self.is_stopping,
+            resume=self._folder.command("resume"),
             direction=self._store.direction,
         )
 
@@ -213,7 +212,7 @@ class Session:
         could make forgotten.
         """
         state = self._states[spec.model]
-        self._count_time(state, spec, report)
+        self._busy_seconds += state.count_time(spec.number, report.train_seconds)
         prune = False
         if report.value is not None:
             best = self._store.report(
@@ -297,7 +296,7 @@ class Session:
     def _wait_again(self, spec: TrialSpec) -> None:
         """Let a trial go on from its last checkpoint as soon as there is room."""
         record = self._store.trial(spec.model, spec.number)
-        self._waiting.append(self._spec(record.model, record.number, record.params, record))
+        self._waiting.add(self._spec(record.model, record.number, record.params, record))
 
     def _release(self, spec: TrialSpec) -> None:
         """The trial runs no longer."""
@@ -327,13 +326,18 @@ class Session:
         state.keeping.take_over(records)
         for record in records:
             state.take_over(record, self._config.pruning.max_iterations)
-            if not record.status.is_finished:
-                self._waiting.append(self._spec(name, record.number, record.params, record))
+            if record.status.is_finished:
+                continue
+            if (end := self._waiting.blame(record, self._store)) is None:
+                self._waiting.add(self._spec(name, record.number, record.params, record))
+            else:
+                self._store.finish(name, record.number, end)
+                state.close(record.number, end)
 
     def _next_waiting(self) -> TrialSpec | None:
         """An unfinished trial that is to go on; those of a parked family stay for a resume."""
-        ready = (spec for spec in self._waiting if not self._states[spec.model].parked)
-        return next((spec for spec in ready if self._has_room(spec.model)), None)
+        parked = {name for name, state in self._states.items() if state.parked}
+        return self._waiting.next(self._live, lambda name: name not in parked and self._has_room(name))
 
     def _has_room(self, model: str) -> bool:
         """Whether a trial of the family would not wait for a GPU while it holds a place among the live."""
@@ -392,8 +396,3 @@ class Session:
             time_limit_s=self._config.resources.trial_time_limit_s,
             whole_gpu=record is not None and record.whole_gpu,
         )
-
-    def _count_time(self, state: FamilyState, spec: TrialSpec, report: Report) -> None:
-        before = state.train_seconds.get(spec.number, 0.0)
-        self._busy_seconds += max(0.0, report.train_seconds - before)
-        state.train_seconds[spec.number] = report.train_seconds

@@ -2,10 +2,20 @@
 
 from tuning.storage._disk import blame_full_disk, disk_full, full_disk_told, has_no_room, is_disk_full
 from tuning.storage._mirror import Mirror, ObjectMirror
-from tuning.storage._place import Place, cache_folder, holds_secrets, is_uri, open_place, without_secrets
+from tuning.storage._place import (
+    DEFAULT_STORAGE,
+    Place,
+    cache_folder,
+    holds_secrets,
+    is_uri,
+    open_place,
+    storage_option,
+    without_secrets,
+)
 from tuning.storage._remote import Remote
 
 __all__ = [
+    "DEFAULT_STORAGE",
     "Mirror",
     "ObjectMirror",
     "Place",
@@ -19,5 +29,6 @@ __all__ = [
     "is_disk_full",
     "is_uri",
     "open_place",
+    "storage_option",
     "without_secrets",
 ]

@@ -5,13 +5,18 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import shlex
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from tuning.paths import from_home
 from tuning.storage._remote import Remote
 
 Place = str | Path
 """A folder, or a URI such as `s3://bucket/studies`."""
+
+DEFAULT_STORAGE = "studies"
+"""Folder of the study folders, below the one in which a command is typed."""
 
 CACHE_VARIABLE = "TUNING_CACHE"
 
@@ -30,7 +35,7 @@ def is_uri(place: Place) -> bool:
 
 
 def open_place(place: Place) -> Path | Remote:
-    """The folder or the place in an object store; a `file://` URI is a folder.
+    """The folder or the place in an object store; a `file://` URI is a folder, and `~` the home folder.
 
     Raises:
         InputError: no object store has such a URI, or an environment variable in it is not set.
@@ -38,7 +43,22 @@ def open_place(place: Place) -> Path | Remote:
     if is_uri(place):
         return Remote(str(place).rstrip("/"))
     text = str(place)
-    return Path(unquote(urlsplit(text).path)) if text.startswith("file://") else Path(place)
+    return Path(unquote(urlsplit(text).path)) if text.startswith("file://") else from_home(text)
+
+
+def storage_option(place: Place) -> str:
+    """Return the option that names the place, as it is to be typed in a shell; empty where it is the default.
+
+    A URI is given without its credentials.
+
+    >>> storage_option("studies"), storage_option("my studies")
+    ('', " --storage 'my studies'")
+    """
+    if is_uri(place):
+        return f" --storage {shlex.quote(without_secrets(place))}"
+    folder = open_place(place)
+    is_default = isinstance(folder, Path) and folder.resolve() == Path(DEFAULT_STORAGE).resolve()
+    return "" if is_default else f" --storage {shlex.quote(str(place))}"
 
 
 def without_secrets(place: Place) -> str:

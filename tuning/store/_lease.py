@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from tuning.errors import ExecutionError, InputError, StorageError
+from tuning.errors import BusyError, ExecutionError, StorageError
 from tuning.storage import Remote
 
 logger = logging.getLogger(__name__)
@@ -78,7 +78,7 @@ class Lease:
     renewed it for `STALE_S`, where it was on another.
 
     Raises:
-        InputError: on entering, when another process runs the study.
+        BusyError: on entering, when another process runs the study.
     """
 
     def __init__(self, remote: Remote, study: str) -> None:
@@ -148,8 +148,8 @@ class Lease:
     def _write(self) -> None:
         self._remote.write(NAME, json.dumps(asdict(self._holder)).encode())
 
-    def _is_taken(self, holder: Holder | None) -> InputError:
-        return InputError(
+    def _is_taken(self, holder: Holder | None) -> BusyError:
+        return BusyError(
             f"The study {self._study} is being run by {holder or 'another process'}: "
             f"wait for it, or stop it first; a lease that is not renewed is free after {STALE_S:g} s."
         )

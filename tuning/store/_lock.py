@@ -10,11 +10,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from tuning.errors import InputError
+from tuning.errors import BusyError, InputError
 from tuning.storage import Remote
 from tuning.store._lease import Lease, read_holder
 
-_LOCK_NAME = "driver.lock"
+LOCK_NAME = "driver.lock"
 _LOOK_S = 0.5
 
 
@@ -22,11 +22,11 @@ class DriverLock:
     """Held by the process that runs a study; the kernel releases it at the holder's death.
 
     Raises:
-        InputError: on entering, when another process runs the study.
+        BusyError: on entering, when another process runs the study.
     """
 
     def __init__(self, folder: Path) -> None:
-        self._path = folder / _LOCK_NAME
+        self._path = folder / LOCK_NAME
         self._descriptor: int | None = None
 
     def __enter__(self) -> Self:
@@ -36,12 +36,16 @@ class DriverLock:
         except BlockingIOError as error:
             holder = os.read(descriptor, 32).decode().strip()
             os.close(descriptor)
-            raise InputError(
+            raise BusyError(
                 f"The study {self._path.parent.name} is being run by process {holder or 'unknown'}: "
                 f"wait for it, or stop it first."
             ) from error
-        os.ftruncate(descriptor, 0)
-        os.write(descriptor, str(os.getpid()).encode())
+        try:
+            os.ftruncate(descriptor, 0)
+            os.write(descriptor, str(os.getpid()).encode())
+        except OSError:  # The disk is full, and the lock is held by nobody.
+            os.close(descriptor)
+            raise
         self._descriptor = descriptor
         return self
 
@@ -103,7 +107,7 @@ def is_driven(folder: Path, remote: Remote | None = None) -> bool:
     if remote is not None:
         holder = read_holder(remote)
         return holder is not None and holder.is_alive
-    path = folder / _LOCK_NAME
+    path = folder / LOCK_NAME
     if not path.exists():
         return False
     descriptor = os.open(path, os.O_RDONLY)

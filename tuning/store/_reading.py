@@ -10,7 +10,7 @@ from typing import Any
 from optuna.trial import FrozenTrial, TrialState
 
 from tuning.metrics import Direction
-from tuning.store._record import Details, Metrics, Placement, Status, TrialRecord
+from tuning.store._record import Details, DriverDeaths, Metrics, Placement, Status, TrialRecord
 
 BEST = "best"
 """`best/7`: a trial's best score until its iteration 7, where it was between two iterations."""
@@ -20,6 +20,7 @@ DROPPED = "dropped"
 """`dropped/7`: the model of the family's trial 7 is not kept."""
 
 RESULT = "result"
+DRIVER_DEATHS = "driver_deaths"
 TEST, TEST_DETAILS = "test", "test_details"
 WHOLE_GPU = "whole_gpu"
 
@@ -100,6 +101,7 @@ def read_trial(
         details={part: each for part, each in details.items() if each},
         note=result.get("note"),
         whole_gpu=trial.user_attrs.get(WHOLE_GPU, False),
+        driver_deaths=DriverDeaths(**trial.user_attrs.get(DRIVER_DEATHS, {})),
     )
 
 

@@ -44,6 +44,26 @@ class Placement:
 
 
 @dataclass(frozen=True)
+class DriverDeaths:
+    """How often the driver died while a trial ran.
+
+    Attributes:
+        count: deaths in a row before which the trial had no new score.
+        attempts: starts of the trial until the last of them.
+        iterations: that the trial had reported by then.
+    """
+
+    count: int = 0
+    attempts: int = 0
+    iterations: int = -1
+
+    def and_one(self, attempts: int, iterations: int) -> DriverDeaths:
+        """Add the death that ended an attempt; one that brought a score begins the row anew."""
+        count = self.count + 1 if iterations <= self.iterations else 1
+        return DriverDeaths(count, attempts, iterations)
+
+
+@dataclass(frozen=True)
 class Result:
     """How a trial ended.
 
@@ -92,6 +112,7 @@ class TrialRecord:
         note: why it ended before its whole budget, where that is neither patience nor an error.
         is_kept: its model is kept; False once `storage.keep_trials` had it deleted.
         whole_gpu: its share of a GPU was too small for it, so it was given a whole one.
+        driver_deaths: how often the driver died while it ran.
     """
 
     model: str
@@ -113,6 +134,7 @@ class TrialRecord:
     attempts: int = 1
     details: Details = field(default_factory=dict)
     whole_gpu: bool = False
+    driver_deaths: DriverDeaths = DriverDeaths()
     best_values: Mapping[int, float] = field(default_factory=dict)
     note: str | None = None
     is_kept: bool = True

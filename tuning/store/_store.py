@@ -22,6 +22,7 @@ from tuning.store._lock import is_driven
 from tuning.store._reading import (
     BEST,
     DETAILS,
+    DRIVER_DEATHS,
     DROPPED,
     RESULT,
     TEST,
@@ -32,7 +33,17 @@ from tuning.store._reading import (
     checkpoint_of,
     read_trial,
 )
-from tuning.store._record import Details, Metrics, Placement, Result, Run, Status, TrialRecord, trial_id
+from tuning.store._record import (
+    Details,
+    DriverDeaths,
+    Metrics,
+    Placement,
+    Result,
+    Run,
+    Status,
+    TrialRecord,
+    trial_id,
+)
 
 _STATES = {
     Status.COMPLETED: TrialState.COMPLETE,
@@ -41,6 +52,7 @@ _STATES = {
     Status.DIVERGED: TrialState.FAIL,
 }
 _RUNS = "runs"
+_STUDY = "study"
 _NOTHING: Details = MappingProxyType({})
 
 
@@ -56,6 +68,9 @@ class Store:
         name: study name.
         direction: whether low or high scores are better.
         remote: the study's place in an object store; None: the folder is all there is.
+
+    Attributes:
+        place: what holds the record, for messages.
     """
 
     def __init__(
@@ -63,6 +78,7 @@ class Store:
     ) -> None:
         self.folder = folder
         self.direction = direction
+        self.place = "journal" if url is None else "database"
         self._name = name
         self._remote = remote
         self._storage: BaseStorage = open_storage(folder, url, remote)
@@ -167,6 +183,10 @@ class Store:
     def set_whole_gpu(self, model: str, number: int) -> None:
         """Record that a trial is to have a GPU of its own from its next start on."""
         self._storage.set_trial_user_attr(self._trial(model, number), WHOLE_GPU, True)
+
+    def set_driver_deaths(self, model: str, number: int, deaths: DriverDeaths) -> None:
+        """Record how often the driver died while a trial ran."""
+        self._storage.set_trial_user_attr(self._trial(model, number), DRIVER_DEATHS, asdict(deaths))
 
     def set_placement(self, model: str, number: int, placement: Placement) -> None:
         """Record where a trial runs."""
@@ -289,6 +309,17 @@ class Store:
         self._storage.set_study_user_attr(
             study, TEST, {**self._family(model).get(TEST, {}), str(number): tested}
         )
+
+    def study(self) -> Mapping[str, str]:
+        """Return what identifies the study whose record this is; empty in a record that does not tell."""
+        if not self.families():
+            return {}
+        told: dict[str, str] = self._storage.get_study_user_attrs(self._first_study()).get(_STUDY, {})
+        return told
+
+    def set_study(self, identity: Mapping[str, str]) -> None:
+        """Record whose record this is; its first family, which must be there, holds it."""
+        self._storage.set_study_user_attr(self._first_study(), _STUDY, dict(identity))
 
     def runs(self) -> tuple[Run, ...]:
         """The study's runs so far, the first one first."""

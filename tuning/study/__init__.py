@@ -18,7 +18,8 @@ from tuning.study._file import StudyFile
 from tuning.study._final_fit import REFIT, Refit, load_refit
 from tuning.study._pages import Page, PageState, find_pages
 from tuning.study._predict import open_predictor
-from tuning.study._setup import PreparedStudy, StudyHeader, read_header, set_up, take_up, write_header
+from tuning.study._setup import PreparedStudy, StudyHeader, read_header, set_up, write_header
+from tuning.study._take_up import take_up
 
 if TYPE_CHECKING:
     from tuning.study._refit import refit

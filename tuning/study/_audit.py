@@ -6,7 +6,7 @@ import itertools
 import json
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from tuning.leaderboard import Leaderboard, build_leaderboard
 from tuning.metrics import Direction
 from tuning.models import Schema
 from tuning.session import StudyFolder
+from tuning.space import Space
 from tuning.store import Status, TrialRecord, trial_id
 from tuning.study._bundle import BUNDLE_FILE, load_transforms
 from tuning.study._restore import find_family, restore_models
@@ -40,7 +41,8 @@ class Finding:
 def audit(header: StudyHeader, folder: StudyFolder) -> tuple[Finding, ...]:
     """Every disagreement between the record and the folder; empty when all is well.
 
-    Checked: no trial is missing or recorded twice; finished trials have what their state promises;
+    Checked: the record is this study's, of its families and what they search, and its data are those that it
+    began with; no trial is missing or recorded twice; finished trials have what their state promises;
     every checkpoint that the record names lies in the study folder and loads; the splits are readable
     and fit the data, as long as those are there unchanged. When the last run came to its end, also: no
     trial is left running whose end was recorded; leaderboard and bundle follow from the record.
@@ -48,12 +50,15 @@ def audit(header: StudyHeader, folder: StudyFolder) -> tuple[Finding, ...]:
     with header.open_store(folder) as store:
         records = store.trials()
         states = {name: [t.state.name for t in store.frozen_trials(name)] for name in store.families()}
+        told = store.study()
         torn = store.half_written()
         runs = store.runs()
     at_rest = bool(runs) and runs[-1].ended and not folder.is_driven()
     with folder.copy() as copy:
         return tuple(
             itertools.chain(
+                _check_study(records, told, tuple(states), header),
+                _check_data(header, folder, copy),
                 _check_numbers(records),
                 _check_folders(records, copy),
                 *(_check_trial(record, header.direction) for record in records),
@@ -63,6 +68,39 @@ def audit(header: StudyHeader, folder: StudyFolder) -> tuple[Finding, ...]:
                 _check_end(records, torn, header, copy) if at_rest else (),
             )
         )
+
+
+def _check_study(
+    records: Iterable[TrialRecord], told: Mapping[str, str], families: Sequence[str], header: StudyHeader
+) -> Iterator[Finding]:
+    """Compare the record with the study file: whose it is, its families, and what they search."""
+    place, spaces = "study.yaml", {family.name: family.space for family in header.families}
+    for key, value in header.identity.items():
+        if told.get(key, value) != value:
+            yield Finding(place, f"has the {key} {value}, but the record is of a study with {told[key]}")
+    for name in families:
+        if name not in spaces:
+            yield Finding(place, f"has no family {name}, of which the record has trials")
+    for record in records:
+        if record.model in spaces and (strange := _strange(record, spaces[record.model])):
+            yield Finding(record.id, f"has {strange}, which the study file does not search")
+
+
+def _strange(record: TrialRecord, space: Space) -> str:
+    """Name the hyperparameters of a trial that its family's space does not have."""
+    return ", ".join(sorted(record.params.keys() - space.parameters.keys() - space.fixed.keys()))
+
+
+def _check_data(header: StudyHeader, folder: StudyFolder, copy: StudyFolder) -> Iterator[Finding]:
+    """Compare the study's table with its fingerprint, where it is here; one in the folder has to be."""
+    file = place = Path(header.config.data.path)
+    if file.is_relative_to(folder.root):
+        place = file.relative_to(folder.root)
+        file = copy.root / place
+        if not file.exists():
+            yield Finding(str(place), "is missing, in which the study keeps its data")
+    if file.is_file() and fingerprint(file) != header.data_sha256:
+        yield Finding(str(place), "changed since the study began")
 
 
 def _check_numbers(records: Sequence[TrialRecord]) -> Iterator[Finding]:

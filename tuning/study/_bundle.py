@@ -15,7 +15,7 @@ import pandas as pd
 from tuning.data import Transform, Wanted, as_frame, check_losses, load_transform
 from tuning.errors import RecordError
 from tuning.families import Family
-from tuning.models import TRAINING, Model
+from tuning.models import TRAINING, Model, own_files
 from tuning.session import StudyFolder, replace_folder, to_json
 from tuning.store import TrialRecord
 from tuning.study._restore import find_family, restore_models
@@ -112,9 +112,7 @@ def load_transforms(folder: StudyFolder) -> list[Transform]:
     with folder.mirror.reading(folder.transforms) as transforms:
         folders = sorted(transforms.glob("fold-*"), key=lambda path: int(path.name.split("-")[1]))
         if not folders:
-            raise RecordError(
-                f"{folder.name} has no transforms yet: run 'tuning resume {folder.name}' first."
-            )
+            raise RecordError(f"{folder.name} has no transforms yet: type {folder.command('resume')} first.")
         return [load_transform(each) for each in folders]
 
 
@@ -147,7 +145,8 @@ def export_bundle(study: PreparedStudy, record: TrialRecord) -> Path:
         shutil.copytree(transforms, draft / transforms.name, ignore=earlier)
     family = find_family(study.header.families, record.model)
     if family.file is not None:
-        shutil.copyfile(family.file, draft / family.file.name)
+        for path in own_files(family.file):
+            shutil.copyfile(path, draft / path.name)
     description = {
         "study": study.header.config.name,
         "trial": record.id,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_serializer
@@ -28,7 +29,7 @@ class StudyFile(BaseModel):
         data_sha256: fingerprint of the data file.
         config: the resolved configuration.
         spaces: per family, what is searched.
-        versions: of the libraries that the study was last set up with.
+        versions: of this project and the libraries that the study was last set up with.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -62,11 +63,14 @@ class StudyFile(BaseModel):
     def write(self, folder: StudyFolder) -> None:
         """Write the study file; one that holds a password is its owner's alone to read.
 
-        Credentials of an object store are not written: every command is given its place anew.
+        Credentials of an object store are not written: every command is given its place anew. A table that
+        lies in the folder is named by its path there, so that the folder can be moved.
         """
         content = self.model_dump(mode="json")
         content["config"]["storage"]["folder"] = without_secrets(self.config.storage.folder)
-        folder.write_study(content)
+        table = Path(self.config.data.path)
+        if table.is_relative_to(folder.root):
+            content["config"]["data"]["path"] = str(table.relative_to(folder.root))
         urls = (self.config.storage.url, self.config.monitoring.mlflow)
-        if any(url is not None and has_password(url) for url in urls):
-            folder.study_file.chmod(0o600)
+        is_private = any(url is not None and has_password(url) for url in urls)
+        folder.write_study(content, is_private=is_private)

@@ -57,13 +57,13 @@ def load_refit(header: StudyHeader, folder: StudyFolder, *, device: str = "cpu")
         CheckpointError: it is damaged.
     """
     with folder.mirror.reading(folder.refit) as refit_folder:
-        return _load_refit(header, folder.name, refit_folder, device)
+        if not (refit_folder / BUNDLE_FILE).is_file():
+            raise RecordError(f"{folder.name} has no final fit yet: type {folder.command('refit')} first.")
+        return _load_refit(header, refit_folder, device)
 
 
-def _load_refit(header: StudyHeader, name: str, folder: Path, device: str) -> tuple[str, Predictor]:
+def _load_refit(header: StudyHeader, folder: Path, device: str) -> tuple[str, Predictor]:
     path = folder / BUNDLE_FILE
-    if not path.is_file():
-        raise RecordError(f"{name} has no final fit yet: run 'tuning refit {name}' first.")
     try:
         description = json.loads(path.read_text())
         trial, model, params = description["trial"], description["model"], description["params"]

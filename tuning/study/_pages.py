@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import shlex
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -85,23 +86,22 @@ def find_pages(
     """
     place = read_place(folder)
     return (
-        *_ray_pages(header.config.name, place, dashboard),
+        *_ray_pages(folder, place, dashboard),
         _prometheus_page(place, _check_url(prometheus, "--prometheus")),
         _grafana_page(header.config.name, _check_url(grafana, "--grafana")),
         _optuna_page(header, folder),
         _tensorboard_page(folder),
-        _mlflow_page(header),
+        _mlflow_page(header, folder),
         Page("study folder", PageState.THERE, str(folder)),
     )
 
 
-def _ray_pages(study: str, place: DriverPlace | None, given: str | None) -> Iterator[Page]:
+def _ray_pages(folder: StudyFolder, place: DriverPlace | None, given: str | None) -> Iterator[Page]:
     told = None if place is None else place.dashboard_url
     url = told if given is None else _check_url(given, "--address")
     if url is None and place is None:
-        hint = (
-            f"it is up while the study runs: tuning resume {study}; of a cluster: --address http://HOST:8265"
-        )
+        resume = folder.command("resume")
+        hint = f"it is up while the study runs: {resume}; of a cluster: --address http://HOST:8265"
         yield Page("Ray dashboard", PageState.DOWN, hint=hint)
     elif url is None:
         hint = "this Ray was started without it: ray start --head --include-dashboard=true"
@@ -132,7 +132,8 @@ def _prometheus_page(place: DriverPlace | None, url: str) -> Page:
 
 def _prometheus_command(place: DriverPlace | None) -> str:
     session = Path("/tmp/ray/session_latest" if place is None else place.session_folder or "SESSION")
-    return f"prometheus --config.file={session}/metrics/prometheus/prometheus.yml"
+    config = session / "metrics" / "prometheus" / "prometheus.yml"
+    return shlex.join(["prometheus", f"--config.file={config}"])
 
 
 def _grafana_page(study: str, url: str) -> Page:
@@ -150,24 +151,25 @@ def _optuna_page(header: StudyHeader, folder: StudyFolder) -> Page:
     record = str(folder.root / JOURNAL_NAME) if url is None else mask_password(url)
     is_installed = importlib.util.find_spec("optuna_dashboard") is not None
     hint = "" if is_installed else "install it first: pip install 'tuning-on-ray[dashboard]'"
-    return Page("optuna-dashboard", PageState.STARTABLE, f"optuna-dashboard {record}", hint)
+    return Page("optuna-dashboard", PageState.STARTABLE, shlex.join(["optuna-dashboard", record]), hint)
 
 
 def _tensorboard_page(folder: StudyFolder) -> Page:
     events = folder.root / TENSORBOARD_FOLDER
     if events.is_dir():
-        return Page("TensorBoard", PageState.STARTABLE, f"tensorboard --logdir {events}")
-    return Page("TensorBoard", PageState.OFF, hint=f"turn it on: tuning resume {folder.name} --tensorboard")
+        return Page("TensorBoard", PageState.STARTABLE, shlex.join(["tensorboard", "--logdir", str(events)]))
+    hint = f"turn it on: {folder.command('resume', '--tensorboard')}"
+    return Page("TensorBoard", PageState.OFF, hint=hint)
 
 
-def _mlflow_page(header: StudyHeader) -> Page:
+def _mlflow_page(header: StudyHeader, folder: StudyFolder) -> Page:
     uri = header.config.monitoring.mlflow
     if uri is None:
-        hint = f"turn it on: tuning resume {header.config.name} --mlflow URI"
+        hint = f"turn it on: {folder.command('resume', '--mlflow', 'URI')}"
         return Page("MLflow", PageState.OFF, hint=hint)
     shown = mask_password(uri)
     if not uri.startswith("http"):
-        return Page("MLflow", PageState.STARTABLE, f"mlflow ui --backend-store-uri {shown}")
+        return Page("MLflow", PageState.STARTABLE, shlex.join(["mlflow", "ui", "--backend-store-uri", shown]))
     if _ask(f"{uri.rstrip('/')}/health") is _Answer.NONE:
         return Page("MLflow", PageState.DOWN, shown, "no answer from here")
     return Page("MLflow", PageState.UP, shown, opens=True)

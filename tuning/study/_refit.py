@@ -16,6 +16,7 @@ from tuning.data import FinalRows, Fold
 from tuning.execution import GroupSize, RefitJob, cluster_nodes, plan_refit, ray_cluster, refit_on_workers
 from tuning.families import Family, load_model
 from tuning.leaderboard import choose_trial
+from tuning.models import own_files
 from tuning.sampling import derive_seed
 from tuning.session import StudyFolder, replace_folder, to_json
 from tuning.storage import Place
@@ -24,7 +25,9 @@ from tuning.study._bundle import BUNDLE_FILE
 from tuning.study._conclude import read_leaderboard
 from tuning.study._final_fit import MODEL_FOLDER, TRANSFORMS_FOLDER, Refit
 from tuning.study._restore import find_family, load_models
-from tuning.study._setup import StudyHeader, read_final_fold, read_header
+from tuning.study._run import one_at_a_time
+from tuning.study._setup import StudyHeader, read_header
+from tuning.study._table import read_final_fold, with_data
 from tuning.trial import read_best_units, score_test
 
 
@@ -36,6 +39,7 @@ def refit(
     workers: int | None = None,
     rows: FinalRows = FinalRows.TRAIN_VALID,
     address: str | None = None,
+    data: str | Path | None = None,
     tell: Callable[[str], None] = lambda line: None,
 ) -> Refit:
     """Train a trial's configuration again, for as many units as its best state had, and export it.
@@ -50,6 +54,7 @@ def refit(
         workers: N, each with a batch of its own, so that N batches make one step; None: one a GPU.
         rows: what is trained on.
         address: of the cluster; None: the study's.
+        data: where the study's table is now, if it was moved.
         tell: given a line before the training starts, which may have to wait for room on the cluster.
 
     Raises:
@@ -62,9 +67,10 @@ def refit(
     family = find_family(header.families, record.model)
     with folder.checkpoint(record.require_checkpoint()) as checkpoint:
         units = read_best_units(checkpoint)
+    header = with_data(header, folder, data, "--data")
     fold = read_final_fold(header, folder, rows)
     job = _job(header, folder, record, family, fold, units)
-    with folder.lock(), _empty(job):
+    with one_at_a_time(name), folder.lock(), _empty(job):
         started_s = time.monotonic()
         count, note = _train(job, place, workers, lambda line: tell(f"{record.id}: {line}"))
         folder.mirror.pull(job.folder / MODEL_FOLDER)
@@ -151,7 +157,8 @@ def _describe(
     """Put beside the model what a bundle has beside it: transforms, a user's model file, a description."""
     fold.transform.save(draft / TRANSFORMS_FOLDER / "fold-0")
     if family.file is not None:
-        shutil.copyfile(family.file, draft / family.file.name)
+        for path in own_files(family.file):
+            shutil.copyfile(path, draft / path.name)
     description: dict[str, Any] = {
         "study": header.config.name,
         "trial": record.id,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import optuna
 
-from tuning.errors import DiskFullError, StorageError
+from tuning.errors import BusyError, DiskFullError, StorageError
 from tuning.execution import (
     Fit,
     Node,
@@ -35,6 +36,8 @@ from tuning.study._memory import expected_rows_gib
 from tuning.study._saving import TransformsSaving
 from tuning.study._setup import PreparedStudy
 from tuning.trial import FoldRows
+
+_ONE = threading.RLock()
 
 NOTHING_LEFT = "nothing left to do: give --trials or --time-budget"
 
@@ -71,10 +74,11 @@ def run_study(
         new_trials: a number of trials was given for this run; it lifts a time budget that is used up.
 
     Raises:
-        InputError: another process runs it, or the cluster cannot hold a trial.
+        InputError: another process runs it, another thread runs any, or the cluster cannot hold a trial.
         DiskFullError: nothing more can be written.
     """
     with (
+        one_at_a_time(study.folder.name),
         _way_back(study.folder),
         study.folder.lock() as lock,
         _quiet_optuna(),
@@ -98,6 +102,26 @@ def run_study(
 
 
 @contextmanager
+def one_at_a_time(study: str) -> Iterator[None]:
+    """Keep other threads of this process from running a study during the block, which may run one itself.
+
+    Ray Tune and Optuna keep what they know of a run for the whole process, where two would mix.
+
+    Raises:
+        BusyError: another thread does.
+    """
+    if not _ONE.acquire(blocking=False):
+        raise BusyError(
+            f"{study}: another thread of this process runs a study, and one process runs one at a time: wait "
+            "for its end, or start this one in a process of its own."
+        )
+    try:
+        yield
+    finally:
+        _ONE.release()
+
+
+@contextmanager
 def _way_back(folder: StudyFolder) -> Iterator[None]:
     """Say how to go on where the object store was lost, or a disk was full, during the block."""
     try:
@@ -106,12 +130,11 @@ def _way_back(folder: StudyFolder) -> Iterator[None]:
     except DiskFullError as error:
         raise DiskFullError(
             f"{error} No trial failed of it, and what was recorded is safe: free some room, then type "
-            f"tuning resume {folder.name} with the same --storage."
+            f"{folder.command('resume')}."
         ) from error
     except StorageError as error:
         raise StorageError(
-            f"{error} What was recorded is safe: when the store is back, type tuning resume {folder.name} "
-            "with the same --storage."
+            f"{error} What was recorded is safe: when the store is back, type {folder.command('resume')}."
         ) from error
 
 
@@ -123,6 +146,8 @@ def _open_record(study: PreparedStudy) -> Iterator[Store]:
         store.finish_half_written()
         for family in study.header.families:
             store.add_family(family.name)
+        study.header.check_identity(store)
+        store.set_study(study.header.identity)
         yield store
 
 

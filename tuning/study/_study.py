@@ -11,16 +11,16 @@ import pandas as pd
 
 from tuning.config import set_entry, validate_config
 from tuning.data import Rows, SplitMethod, column_name, keepable, table_to_keep
-from tuning.errors import ConfigError, DataError, InputError, RecordError
+from tuning.errors import DataError, RecordError
 from tuning.leaderboard import Leaderboard
 from tuning.progress import make_view
-from tuning.session import StudyFolder
-from tuning.storage import Place, cache_folder, open_place, without_secrets
+from tuning.storage import DEFAULT_STORAGE, Place, without_secrets
 from tuning.study._audit import Finding, audit
 from tuning.study._conclude import read_leaderboard
 from tuning.study._predict import open_predictor
-from tuning.study._run import Outcome, run_study
-from tuning.study._setup import PreparedStudy, read_header, refuse_existing, set_up, take_up
+from tuning.study._run import Outcome, one_at_a_time, run_study
+from tuning.study._setup import PreparedStudy, read_header, set_up
+from tuning.study._take_up import take_up
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +45,8 @@ _PLACES = {
     "mlflow": "monitoring.mlflow",
 }
 
+_GIVEN_BY = {"data.path": "Study.resume(data=...)"}
+
 
 class Study:
     """A tuning study: run it, resume it, look at it, predict with it.
@@ -58,8 +60,8 @@ class Study:
 
     Args:
         name: name of the study and of its folder.
-        data: path of a table; or a DataFrame, a dict of columns or a list of dicts (kept as Parquet beside
-            the study folder; an index with a name becomes a column).
+        data: path of a table; or a DataFrame, a dict of columns or a list of dicts, which is kept as Parquet
+            in the study's own folder; an index with a name becomes a column.
         target: column to predict; a label of a DataFrame as it is or as text.
         models: family names, paths of model files, or "all".
         metric: what is searched on; None: the task's default.
@@ -67,8 +69,9 @@ class Study:
         quiet: show no progress.
         **settings: `task`, `trials`, `total_trials`, `time_budget` ("10m"), `seed`, `sampler`,
             `pruner`, `max_concurrent`, `keep_trials` (5: models of each family's best five alone),
-            `embedding_prefixes`; of forecasting `time`, `series`, `horizon`,
-            `season`; or a whole section of the configuration as a mapping (`split={"folds": 5}`).
+            `embedding_prefixes`; of forecasting `time`, `series`, `horizon`, `season`; `address` of a Ray
+            cluster (a Ray that this process is connected to is used, and left running); or a whole section of
+            the configuration as a mapping (`split={"folds": 5}`).
     """
 
     def __init__(
@@ -79,12 +82,12 @@ class Study:
         target: Hashable,
         models: str | Sequence[str] = "all",
         metric: str | None = None,
-        storage: Place = "studies",
+        storage: Place = DEFAULT_STORAGE,
         quiet: bool = False,
         **settings: Any,
     ) -> None:
         self._frame = table_to_keep(data)
-        path = str(data) if self._frame is None else str(_beside(storage) / f"{name}.parquet")
+        path = str(data) if self._frame is None else "DataFrame"
         raw: dict[str, Any] = {"name": name, "models": models, "metric": metric, "data": {"path": path}}
         _place(raw, {"target": target, "storage": str(storage), **settings})
         self._config = validate_config(raw, "Study")
@@ -93,7 +96,7 @@ class Study:
         self.name = name
 
     @classmethod
-    def open(cls, name: str, storage: Place = "studies", *, quiet: bool = False) -> Self:
+    def open(cls, name: str, storage: Place = DEFAULT_STORAGE, *, quiet: bool = False) -> Self:
         """A study that exists already.
 
         Raises:
@@ -111,7 +114,8 @@ class Study:
         Raises:
             InputError: the input is wrong, or the name is taken (use `Study.open(...).resume()`).
         """
-        self._tell(run_study(self._set_up(), make_view(quiet=self._quiet)))
+        with one_at_a_time(self.name):
+            self._tell(run_study(self._set_up(), make_view(quiet=self._quiet)))
         return self
 
     def resume(
@@ -121,6 +125,7 @@ class Study:
         total_trials: int | None = None,
         time_budget: str | float | None = None,
         models: Sequence[str] = (),
+        data: str | Path | None = None,
     ) -> Self:
         """Go on with an interrupted study, or extend a finished one.
 
@@ -129,37 +134,36 @@ class Study:
             total_trials: trials over all families in all.
             time_budget: further time, in seconds or like "10m".
             models: families to add.
+            data: where the study's table is now, if it was moved.
+
+        Raises:
+            InputError: there is no such study, another process runs it, or its data are gone or changed.
         """
+        if isinstance(data, pd.DataFrame):
+            raise DataError("Study.resume(data=...): this is the path of the file with the study's table.")
         changes: dict[str, Any] = {}
         _place(changes, {"trials": trials, "total_trials": total_trials, "time_budget": time_budget})
-        prepared = take_up(self._storage, self.name, changes, models)
-        outcome = run_study(
-            prepared,
-            make_view(quiet=self._quiet),
-            new_time_budget=time_budget is not None,
-            new_trials=trials is not None or total_trials is not None,
-        )
-        self._tell(outcome)
+        with one_at_a_time(self.name):
+            prepared = take_up(self._storage, self.name, changes, models, data=data, given_by=_GIVEN_BY)
+            outcome = run_study(
+                prepared,
+                make_view(quiet=self._quiet),
+                new_time_budget=time_budget is not None,
+                new_trials=trials is not None or total_trials is not None,
+            )
+            self._tell(outcome)
         return self
 
     def _set_up(self) -> PreparedStudy:
-        """The study, set up; a DataFrame is kept only where the study is."""
-        if self._frame is None:
-            return set_up(self._config)
-        refuse_existing(StudyFolder(self._storage, self.name))
-        path = Path(self._config.data.path)
-        _write_frame(self._with_index(self._frame), path)
-        try:
-            return set_up(self._config)
-        except InputError:
-            path.unlink()
-            raise
+        return set_up(self._config, frame=self._table())
 
-    def _with_index(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """The frame as a file can hold it, with its index among the columns; what became of it is said."""
+    def _table(self) -> pd.DataFrame | None:
+        """Return the DataFrame with its index among the columns, and say what became of that."""
+        if self._frame is None:
+            return None
         split = self._config.split
         column = split.column if split.method is SplitMethod.TIME else None
-        kept, notes = keepable(frame, (*self._config.data.time, *([column] if column else ())))
+        kept, notes = keepable(self._frame, (*self._config.data.time, *([column] if column else ())))
         for note in notes:
             logger.warning("Study.data: %s", note)
         return kept
@@ -235,12 +239,6 @@ class Study:
             return read_leaderboard(header, store)
 
 
-def _beside(storage: Place) -> Path:
-    """Where a DataFrame is kept: beside the studies, or on this machine when those are in an object store."""
-    place = open_place(storage)
-    return place if isinstance(place, Path) else cache_folder(storage)
-
-
 def _place(raw: dict[str, Any], settings: Mapping[str, Any]) -> None:
     """Put settings where the configuration has them; a section is merged into what is there."""
     for name, given in settings.items():
@@ -259,21 +257,3 @@ def _as_text(setting: str, value: Any) -> Any:
     if setting != "target" and isinstance(value, list | tuple):
         return [column_name(label) for label in value]
     return column_name(value)
-
-
-def _write_frame(frame: pd.DataFrame, path: Path) -> None:
-    """Write a DataFrame where a resume finds it again.
-
-    Raises:
-        DataError: it has a column of mixed types.
-        ConfigError: it has no place to be written to.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        frame.to_parquet(path, index=False)
-    except (ValueError, TypeError, NotImplementedError) as error:  # pyarrow's derive from these
-        path.unlink(missing_ok=True)
-        reason = "; ".join(str(part) for part in error.args)
-        raise DataError(f"Study.data: the DataFrame cannot be kept as Parquet: {reason}.") from error
-    except OSError as error:
-        raise ConfigError(f"Study.storage: {path} cannot be written ({error.strerror}).") from error

@@ -3,7 +3,7 @@
 from tuning.submission._check import check_study
 from tuning.submission._command import resume_command, run_command
 from tuning.submission._package import Package, SentFile, pack_resume, pack_study
-from tuning.submission._place import DEFAULT_PLACE, check_place, kept_inputs
+from tuning.submission._place import DEFAULT_PLACE, check_place, check_urls, kept_inputs
 
 __all__ = [
     "DEFAULT_PLACE",
@@ -11,6 +11,7 @@ __all__ = [
     "SentFile",
     "check_place",
     "check_study",
+    "check_urls",
     "kept_inputs",
     "pack_resume",
     "pack_study",

@@ -15,6 +15,8 @@ import tuning
 from tuning.config import StudyConfig
 from tuning.data import fingerprint
 from tuning.errors import ConfigError
+from tuning.models import own_files
+from tuning.models.errors import ModelError
 
 STUDY = "study.yaml"
 _DATA, _FAMILIES = "data", "families"
@@ -125,12 +127,23 @@ def _pack_families(entries: Sequence[str]) -> tuple[tuple[str, ...], Mapping[str
             packed.append(entry)
             continue
         name = f"{_FAMILIES}/{Path(entry).name}"
-        if name in files:
+        if name in packed:
             raise ConfigError(f"models: two model files are called {Path(entry).name}; rename one of them.")
-        for suffix in (".py", ".yaml"):
-            files[f"{name.removesuffix('.py')}{suffix}"] = _existing(Path(entry).with_suffix(suffix))
+        for file in (*_own_files(Path(entry)), _existing(Path(entry).with_suffix(".yaml"))):
+            other = files.setdefault(f"{_FAMILIES}/{file.name}", file)
+            if other.read_bytes() != file.read_bytes():
+                raise ConfigError(
+                    f"models: {entry} needs {file}, but {other} goes along; rename one of them."
+                )
         packed.append(name)
     return tuple(packed), files
+
+
+def _own_files(path: Path) -> tuple[Path, ...]:
+    try:
+        return own_files(_existing(path))
+    except ModelError as error:
+        raise ConfigError(f"models: {error}") from error
 
 
 def _existing(path: Path) -> Path:

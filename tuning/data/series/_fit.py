@@ -45,22 +45,53 @@ class FitSettings:
     seed: int
 
 
-def fit_fold(reading: SeriesReading, spans: FoldSpans, settings: FitSettings) -> Fold:
+def fit_fold(
+    reading: SeriesReading, spans: FoldSpans, settings: FitSettings, kept: SeriesTransform | None = None
+) -> Fold:
     """Fit on training time, and make the tables of the three parts.
 
     Args:
         reading: the whole series; what was decided on them was so by training time.
         spans: of the parts.
         settings: of the study.
+        kept: the transform that was fitted on this training time before; None: fit it.
 
     Raises:
         DataError: too few windows to train or score on, or targets that the metric or scale cannot have.
     """
-    history, end = reading.history, spans.train.end
+    history = reading.history
     _check_metric(history, spans, settings.metric)
     observed = np.isfinite(history.target)
     train = _origins(observed, spans.train, settings, settings.max_train_rows)
     _check_windows(train, spans, settings.horizon)
+    transform, panel, table = (
+        _fit(reading, spans, settings, train) if kept is None else _again(reading, settings, train, kept)
+    )
+    scored = [
+        _scored_table(transform, panel, history, span, _origins(observed, span, settings, max_rows), name)
+        for name, span, max_rows in (
+            ("valid", spans.valid, _MOST_VALID_ROWS),
+            ("test", spans.test, _MOST_TEST_ROWS),
+        )
+    ]
+    return Fold(transform.schema, transform, table, *scored)
+
+
+def _again(
+    reading: SeriesReading, settings: FitSettings, train: Origins, kept: SeriesTransform
+) -> tuple[SeriesTransform, Panel, Table]:
+    """Return a kept transform, its panel and the table of the training windows."""
+    panel = kept.recipe.panel(reading.history)
+    windows = make_windows(panel, train, kept.scaling, kept.recipe.transform)
+    target, weight = standardised_targets(windows, reading.history), loss_weights(windows, settings.metric)
+    return kept, panel, replace(kept.table(windows), target=target, weight=weight)
+
+
+def _fit(
+    reading: SeriesReading, spans: FoldSpans, settings: FitSettings, train: Origins
+) -> tuple[SeriesTransform, Panel, Table]:
+    """Fit the transform of a training time; return it, its panel and the table of the training windows."""
+    history, end = reading.history, spans.train.end
     scale = _window_transform(history, spans, settings)
     seen = np.unique(train.series)
     names = tuple(history.names[series] for series in seen)
@@ -83,14 +114,7 @@ def fit_fold(reading: SeriesReading, spans: FoldSpans, settings: FitSettings) ->
         calendar=calendar_fields(history.times[:end]),
     )
     transform, table = _fit_transform(reading, recipe, scaling, plan, windows, settings)
-    scored = [
-        _scored_table(transform, panel, history, span, _origins(observed, span, settings, max_rows), name)
-        for name, span, max_rows in (
-            ("valid", spans.valid, _MOST_VALID_ROWS),
-            ("test", spans.test, _MOST_TEST_ROWS),
-        )
-    ]
-    return Fold(transform.schema, transform, table, *scored)
+    return transform, panel, table
 
 
 def _scored_table(

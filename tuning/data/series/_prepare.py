@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from tuning.data._offers import setting
-from tuning.data._prepared import FinalRows, Fold, PreparedData
+from tuning.data._prepared import FinalRows, Fold, PreparedData, Transform, paired
 from tuning.data._target import target_notes
 from tuning.data.config import ColumnRole, DataConfig, SplitConfig, SplitMethod, TargetConfig
 from tuning.data.series._cut import Cut, FoldSpans, Span, from_record, make_cut, record
@@ -33,6 +33,7 @@ def prepare_series(
     seed: int,
     *,
     splits: pd.DataFrame | None = None,
+    kept: Sequence[Transform] = (),
 ) -> PreparedData:
     """Read series, split them by time, fit transforms on training time and cut windows.
 
@@ -44,6 +45,7 @@ def prepare_series(
         metric_name: None: the default.
         seed: of the encoding for networks.
         splits: recorded ones to use again instead of cutting anew.
+        kept: one transform a fold, fitted on these splits before, to use again instead of fitting anew.
 
     Raises:
         DataError: the series cannot be learnt from as asked.
@@ -57,7 +59,11 @@ def prepare_series(
     seasons = seasons_of(whole.history.frequency, data.season)
     settings = FitSettings(target, metric, horizon, seasons, data.max_train_rows, seed)
     readings = [_reading_before(frame, data, whole, spans.train.end) for spans in cut.folds]
-    folds = [fit_fold(reading, spans, settings) for reading, spans in zip(readings, cut.folds, strict=True)]
+    pairs = paired(cut.folds, kept, SeriesTransform)
+    folds = [
+        fit_fold(reading, spans, settings, transform)
+        for reading, (spans, transform) in zip(readings, pairs, strict=True)
+    ]
     notes = [
         *readings[0].notes,
         _season_note(whole.history, seasons, data),
