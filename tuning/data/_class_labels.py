@@ -13,7 +13,7 @@ from tuning.data import _values
 from tuning.data._labels import LabelForm, are_codes
 from tuning.data._missing import is_untyped, without, words_in
 from tuning.data._numbers import infer_numbers
-from tuning.data._offers import setting
+from tuning.data._offers import missing_words
 from tuning.data._untyped import typed
 from tuning.data.config import TaskKind
 
@@ -63,13 +63,13 @@ def class_labels(column: pd.Series[Any]) -> list[Any]:
     return list(_values.as_labels(column, ()))
 
 
-def note_on_words(name: str, classes: Sequence[ClassLabel]) -> str:
+def note_on_words(name: str, classes: Sequence[ClassLabel], given: Sequence[str] | None = None) -> str:
     """Return a note where a class has a name that may stand for a missing target; empty for none."""
     words = words_in(pd.Series([label for label in classes if isinstance(label, str)], dtype="str"))
     if not words:
         return ""
     shown = ", ".join(map(repr, words))
-    way_out = setting("data.missing", ",".join(words))
+    way_out = missing_words([*words, *(given or ())])
     return (
         f"The target {name!r} has the class{'es' * (len(words) > 1)} {shown}: where that is no class but a "
         f"missing target, give {way_out}."

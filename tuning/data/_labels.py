@@ -16,6 +16,7 @@ from tuning.data import _values
 from tuning.data._missing import MARKS, WORDS, is_untyped
 
 _WHOLE = re.compile(r"[+-]?(?:0|[1-9]\d*)(?:\.0+)?")
+_PLAIN = re.compile(r"[+-]?(?:0|[1-9]\d*)(?:\.\d+)?")
 _DIGITS = re.compile(r"\d+")
 _MOST_EXACT_DIGITS = 15  # that float64 holds of any whole number
 LARGEST_EXACT = 2**53
@@ -26,8 +27,9 @@ class LabelForm:
     """How the values of a column become labels.
 
     Attributes:
-        numbers: 12, 12.0 and "12" are one label, as in a column learnt as numbers; else text is a label as
-            it is written, and "0012" is another one than "12".
+        numbers: 12, 12.0 and "12" are one label, as in a column learnt as numbers, and so are 1.5 and "1.50",
+            where training did not hold both; else text is a label as it is written, and "0012" is another
+            one than "12".
         missing: words that stand for a missing value.
         truths: the labels of false and true, where the column held these two; empty elsewhere.
         strings: they were strings in a file that has types, and are given back so though they be digits.
@@ -71,6 +73,8 @@ class LabelForm:
     def read_codes(self, column: pd.Series[Any]) -> tuple[npt.NDArray[np.int64], list[str]]:
         """(n,) code of each label by first appearance, -1 where missing; and the label of each code."""
         codes, labels = _values.distinct_labels(column, self.missing)
+        if not (self.numbers or self.truths):
+            return codes, labels
         again, distinct = pd.factorize(np.array([*map(self._form, labels), None], dtype=object))
         return again[codes].astype(np.int64), list(distinct)
 
@@ -90,7 +94,9 @@ def are_codes(labels: Sequence[str]) -> bool:
 def _are_numbers(column: pd.Series[Any], labels: Sequence[str]) -> bool:
     if types.is_numeric_dtype(column.dtype) and not types.is_bool_dtype(column.dtype):
         return True
-    return bool(labels) and all(map(_WHOLE.fullmatch, labels))
+    if not labels or not all(map(_PLAIN.fullmatch, labels)):
+        return False
+    return len(set(map(_as_number, labels))) == len(labels) or all(map(_WHOLE.fullmatch, labels))
 
 
 def _as_number(label: str) -> str:

@@ -6,6 +6,7 @@ A model predicts from what is left without a word, so that it is counted, and co
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -27,6 +28,7 @@ Bools = npt.NDArray[np.bool_]
 MORE_THAN_IN_TRAINING = 0.1  # of the rows, from which on it is said
 NEARLY_ALL = 0.9  # of what is expected to be understood, from which on rows are refused
 FEWEST_EXPECTED = 10  # rows to be understood: of fewer, chance may leave none
+_STANDARD_ERRORS = 3  # of a share, that chance seldom exceeds
 _COLUMNS_SHOWN = 5
 _WHAT = {
     ColumnRole.CATEGORICAL: "a value that training did not have",
@@ -67,9 +69,13 @@ class ColumnLoss:
     @property
     def is_notable(self) -> bool:
         """Whether clearly more is lost or missing than in training; gaps of a few rows tell nothing."""
-        more_lost = self.lost - self.lost_before >= MORE_THAN_IN_TRAINING
-        more_missing = self.missing - self.missing_before >= MORE_THAN_IN_TRAINING
-        return more_lost or (more_missing and self.rows >= FEWEST_EXPECTED)
+        more_missing = self._is_more(self.missing, self.missing_before)
+        return self._is_more(self.lost, self.lost_before) or (more_missing and self.rows >= FEWEST_EXPECTED)
+
+    def _is_more(self, share: float, before: float) -> bool:
+        """Whether a share is a tenth above that of training, and more than so few rows have by chance."""
+        chance = _STANDARD_ERRORS * math.sqrt(before * (1 - before) / self.rows)
+        return share - before >= max(MORE_THAN_IN_TRAINING, chance)
 
     @property
     def is_fatal(self) -> bool:
@@ -80,10 +86,10 @@ class ColumnLoss:
 
     def __str__(self) -> str:
         parts = []
-        if self.lost - self.lost_before >= MORE_THAN_IN_TRAINING or self.lost > self.missing:
+        if self._is_more(self.lost, self.lost_before) or self.lost > self.missing:
             shown = f", as {self.example[:40]!r}" if self.example else ""
             parts.append(f"{self.lost:.0%} of {self.rows:,} {self.unit} hold {self.what}{shown}")
-        if self.missing - self.missing_before >= MORE_THAN_IN_TRAINING:
+        if self._is_more(self.missing, self.missing_before):
             of_rows = "" if parts else f" of {self.rows:,} rows"
             parts.append(f"{self.missing:.0%}{of_rows} have no value ({self.missing_before:.0%} in training)")
         return f"column {self.name!r}: {' and '.join(parts)}"

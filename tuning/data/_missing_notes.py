@@ -10,7 +10,7 @@ import pandas as pd
 from tuning.data._columns import FEATURE_ROLES, ColumnSpec
 from tuning.data._labels import LabelForm
 from tuning.data._missing import words_in
-from tuning.data._offers import setting
+from tuning.data._offers import missing_words
 from tuning.data.config import ColumnRole
 
 _NAMES_IN_A_NOTE = 8
@@ -25,15 +25,19 @@ def forms_of(specs: Sequence[ColumnSpec]) -> dict[str, LabelForm | None]:
     }
 
 
-def notes_on_words(frame: pd.DataFrame, forms: Mapping[str, LabelForm | None]) -> list[str]:
+def notes_on_words(
+    frame: pd.DataFrame, forms: Mapping[str, LabelForm | None], given: Sequence[str] | None = None
+) -> list[str]:
     """Return what was done with words for missing values.
 
     Args:
         frame: the rows as the file has them.
         forms: of the labels of each column; None where it has none.
+        given: words for a missing value that the user gave; what a note offers keeps them.
     """
     missing: dict[tuple[str, ...], list[str]] = defaultdict(list)
     labels: dict[tuple[str, ...], list[str]] = defaultdict(list)
+    offered = set(given or ())  # with the marks that are missing now, and were labels if left out
     for name, form in forms.items():
         words = words_in(frame[name])
         kept = () if form is None else tuple(word for word in words if word not in form.missing)
@@ -42,10 +46,11 @@ def notes_on_words(frame: pd.DataFrame, forms: Mapping[str, LabelForm | None]) -
             missing[read].append(name)
         if kept:
             labels[kept].append(name)
+        if form is not None:
+            offered.update(words)
     notes = [f"Read as missing, as are empty cells: {_shown(missing)}."] if missing else []
     if labels:
-        names = sorted({word for group in labels for word in group})
-        way_out = setting("data.missing", ",".join(names))
+        way_out = missing_words(offered)
         notes.append(f"Read as labels of their own: {_shown(labels)}; {way_out} reads them as missing.")
     return notes
 

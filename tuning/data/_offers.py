@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+
+_NO_VALUES = frozenset({"~", "null"})  # that YAML reads where one of them stands alone
 
 
 def setting(key: str, value: object) -> str:
@@ -14,6 +16,19 @@ def setting(key: str, value: object) -> str:
     "--set 'split.column=my split'"
     """
     return f"--set {shlex.quote(f'{key}={value}')}"
+
+
+def missing_words(words: Iterable[str]) -> str:
+    """Return the option that reads words as missing; a list of one, as YAML takes `null` alone for no value.
+
+    >>> missing_words(["NA", "None"]), missing_words(["null"])
+    ('--set data.missing=NA,None', "--set 'data.missing=[null]'")
+    """
+    names = sorted(set(words))
+    if any("," in name for name in names):
+        return setting("data.missing", json.dumps(names, ensure_ascii=False))
+    text = ",".join(names)
+    return setting("data.missing", f"[{text}]" if text.casefold() in _NO_VALUES else text)
 
 
 def listing(option: str, key: str, names: Sequence[str]) -> str:

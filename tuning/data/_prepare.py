@@ -13,7 +13,7 @@ import pandas as pd
 from tuning.data import _split
 from tuning.data._class_labels import note_on_words, plain_target
 from tuning.data._losses import warnings_of
-from tuning.data._missing import blanked
+from tuning.data._missing import WORDS, blanked, words_in
 from tuning.data._missing_notes import forms_of, notes_on_words
 from tuning.data._names import check_column
 from tuning.data._prepared import FinalRows, Fold, PreparedData, Transform, paired
@@ -88,7 +88,7 @@ def prepare(
         for parts, transform in paired(_split.parts_of(dealt, method, goal), kept, TableTransform)
     ]
     notes += [goal.note, *(note for _, _, fold_notes in fitted for note in fold_notes)]
-    notes += notes_on_words(frame, forms_of(fitted[0][1].columns))
+    notes += notes_on_words(frame, forms_of(fitted[0][1].columns), data.missing)
     notes += _notes_on_losses(work, fitted[0][1], _split.parts_of(dealt, method, goal)[0])
     notes.append(_note_on_few_rows(split, len(fitted[0][0].valid)))
     return PreparedData(
@@ -150,8 +150,9 @@ def _begin(
     """The rows that are used, their positions, what folds are made from, and notes."""
     _check_columns(frame, data, split)
     roles = _given_roles(data, split)
+    written = frame[data.target]
     frame = _blanked(frame, data)
-    frame, positions, notes = _with_targets(frame, data)
+    frame, positions, notes = _with_targets(frame, data, written)
     goal = read_target(frame[data.target], data.task, metric_name)
     if goal.task.is_classification and data.min_class_rows is not None:
         key = _key_column(frame, split, roles, data.day_first)
@@ -165,7 +166,7 @@ def _begin(
     check_scale(goal, target)
     as_text = frame.columns if data.decimal_comma else [name for name in roles if roles[name] in LABEL_ROLES]
     features = typed_frame(frame.drop(columns=data.target), as_text)
-    notes.append(note_on_words(data.target, goal.classes))
+    notes.append(note_on_words(data.target, goal.classes, data.missing))
     work = _Work(features, data, target, goal, metric, roles, seed)
     return frame, positions, work, notes
 
@@ -318,19 +319,21 @@ def _check_columns(frame: pd.DataFrame, data: DataConfig, split: SplitConfig) ->
 
 
 def _with_targets(
-    frame: pd.DataFrame, data: DataConfig
+    frame: pd.DataFrame, data: DataConfig, written: pd.Series[Any]
 ) -> tuple[pd.DataFrame, npt.NDArray[np.intp], list[str]]:
     """The rows that have a target, their positions, and a note on those left out."""
     missing = missing_rows(frame[data.target])
     count = int(missing.sum())
+    words = words_in(written[missing], WORDS.union(data.missing or ()))
+    read_from = f" (as {', '.join(map(repr, words))})" if words else ""
     if count == len(frame):
-        raise DataError(f"The target {data.target!r} is missing in every row.")
+        raise DataError(f"The target {data.target!r} is missing in every row{read_from}.")
     if count and not data.drop_missing_target:
         raise DataError(
-            f"The target {data.target!r} is missing in {count} of {len(frame)} rows: complete them, or leave "
-            "them out with --set data.drop_missing_target=true."
+            f"The target {data.target!r} is missing in {count} of {len(frame)} rows{read_from}: complete "
+            "them, or leave them out with --set data.drop_missing_target=true."
         )
-    notes = [f"Left out {count} rows without a target."] if count else []
+    notes = [f"Left out {count} rows without a target{read_from}."] if count else []
     return frame.loc[~missing].reset_index(drop=True), np.flatnonzero(~missing), notes
 
 

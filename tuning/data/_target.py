@@ -55,7 +55,8 @@ class Target:
 
 def missing_rows(column: pd.Series[Any]) -> npt.NDArray[np.bool_]:
     """(n,) whether the row has no target."""
-    missing = _values.as_labels(column, ()).isna().to_numpy()
+    is_words = _values.is_words(column)
+    missing = (_values.as_labels(column, ()) if is_words else column).isna().to_numpy()
     if types.is_float_dtype(column.dtype):
         missing = missing | ~np.isfinite(column.to_numpy(dtype=np.float64, na_value=np.nan))
     return np.asarray(missing, dtype=bool)

@@ -74,9 +74,20 @@ def distinct_labels(
         values: Any = column.to_numpy()
     else:
         first, values = pd.factorize(column, use_na_sentinel=True)
-    read = np.array([*(_label(value, missing) for value in values), None], dtype=object)
+    labels_of = _text_labels if is_untyped(column) else _single_labels
+    read = np.array([*labels_of(values, missing), None], dtype=object)
     again, labels = pd.factorize(read, use_na_sentinel=True)  # " a" and "a" are one
     return again[first].astype(np.int64), list(labels)
+
+
+def _text_labels(values: Any, missing: Collection[str]) -> list[str | None]:
+    """Return what `_label` makes of each text, all at once: there may be as many as there are rows."""
+    text = pd.Series(values).str.strip()
+    return [None if lost else label for label, lost in zip(text, text.isin([*missing, ""]), strict=True)]
+
+
+def _single_labels(values: Any, missing: Collection[str]) -> list[str | None]:
+    return [_label(value, missing) for value in values]
 
 
 def _label(value: object, missing: Collection[str] = ()) -> str | None:

@@ -89,7 +89,7 @@ def read_history(
     history = _history(frame, spec, rows, grid, fit_before)
     notes = [zone_note, *time_notes, number_note, *rows.notes, dropped_note, grid.note]
     notes += _missing_notes(rows, grid)
-    notes += notes_on_words(written, spec.label_forms)
+    notes += notes_on_words(written, spec.label_forms, data.missing)
     return SeriesReading(history, spec, tuple(note for note in (*notes, *covariate_notes) if note))
 
 
