@@ -73,12 +73,12 @@ def _run(words: list[str], folder: Path) -> str:
 
 @pytest.mark.parametrize("way", list(WAYS))
 def test_commands(way: str, hiding: Path, ray_address: str) -> None:
-    """Also where a file bears the name of a library that every worker imports."""
-    name = way.replace(" ", "-")
+    """Also where a file bears the name of a library that every worker, and Ray itself, imports."""
+    name, address = way.replace(" ", "-"), "local" if way == "tuning" else ray_address
     tuning = WAYS[way]
     shown = _run(
         [*tuning, "run", "--data", TABLE, "--target", "Preis", "--models", "linear_gd,mein_modell.py",
-         "--trials", "1", "--name", name, "--address", ray_address, "--quiet"],
+         "--trials", "1", "--name", name, "--address", address, "--quiet"],
         hiding,
     )  # fmt: skip
     assert "linear_gd-0000" in shown

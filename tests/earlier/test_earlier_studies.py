@@ -13,6 +13,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from tests.integration.command import assert_audited, leaderboard, tuning
 from tuning import Study
 from tuning.data import read_frame
 
@@ -64,3 +65,25 @@ def test_an_earlier_study_of_series_forecasts_the_same(series: Path, model: str)
 def test_an_earlier_study_is_audited(name: str, tmp_path: Path) -> None:
     unpacked(name, tmp_path)
     assert Study.open(name, tmp_path / "studies").audit() == ()
+
+
+def test_an_earlier_study_goes_on_where_it_was_and_is_fitted_anew(table: Path, ray_address: str) -> None:
+    storage, data = table / "studies", table / "abalone.csv"
+    before = {row["trial"]: row for row in leaderboard("table", storage)}
+    place = ("--storage", storage, "--address", ray_address)
+    resumed = tuning("resume", "table", "--trials", "2", "--data", data, *place, "--quiet")
+    assert resumed.returncode == 0, resumed.stderr
+
+    after = {row["trial"]: row for row in leaderboard("table", storage)}
+    ended = [name for name, row in before.items() if row["status"] in ("completed", "pruned")]
+    assert ended
+    assert {name: (after[name]["status"], after[name]["valid"]) for name in ended} == {
+        name: (before[name]["status"], before[name]["valid"]) for name in ended
+    }
+    assert {row["status"] for row in after.values()} <= {"completed", "pruned"}
+    assert_audited("table", storage)
+
+    fitted = tuning("refit", "table", "--trial", "lightgbm", "--data", data, *place)
+    assert fitted.returncode == 0, fitted.stderr
+    rows = read_frame(table / "rows.csv")
+    assert len(Study.open("table", storage).predict(rows, "refit")) == 20

@@ -53,6 +53,11 @@ _TUNE_SETTINGS = {
 }
 
 
+# Ray starts its own processes in the working folder, where Python looks first: its dashboard would import a
+# person's yaml.py, and end.
+_START_SETTINGS = {"PYTHONSAFEPATH": "1"}
+
+
 @contextmanager
 def ray_cluster(address: str, study: str = "") -> Iterator[DriverPlace]:
     """Give a study Ray for its time: started here (`local`) or joined; yields where that is.
@@ -128,7 +133,11 @@ def _start(address: str, study: str) -> None:
         maybe_enable_token_auth_if_token_available(warn_if_disabled=False)
     try:
         # What it prints of a process that does not start is said in one sentence.
-        with log_levels({"ray._private.services": logging.CRITICAL}), sigterm_held_back():
+        with (
+            environment(_START_SETTINGS if is_local else {}),
+            log_levels({"ray._private.services": logging.CRITICAL}),
+            sigterm_held_back(),
+        ):
             ray.init(
                 address=address,
                 num_cpus=usable_cpus() if is_local else None,
