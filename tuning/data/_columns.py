@@ -48,7 +48,7 @@ class ColumnSpec:
         labels: form of labels and text; None: not kept, in studies of earlier versions.
         lost: share of the training rows whose value was not understood; of labels, the share to expect of
             new rows, by those that training holds once.
-        missing: share of the training rows without a value.
+        missing: share of the training rows without a value; 1 where an earlier version did not keep it.
     """
 
     name: str
@@ -81,6 +81,7 @@ class ColumnSpec:
             "labels": LabelForm.from_json(value["labels"]) if value.get("labels") else None,
         }
         kept = {name: entry for name, entry in value.items() if name not in ("decimal_comma", "format")}
+        kept.setdefault("missing", 1.0)  # gaps are no surprise where nothing is known of those in training
         return cls(**{**kept, **read})
 
     @property

@@ -82,7 +82,8 @@ class ColumnLoss:
         """Whether nearly all is lost of a column that training understood."""
         before = 1 - self.lost_before - self.missing_before
         now = 1 - self.lost - self.missing
-        return self.rows * before >= FEWEST_EXPECTED and now <= (1 - NEARLY_ALL) * before
+        is_lost = self.rows * before >= FEWEST_EXPECTED and now <= (1 - NEARLY_ALL) * before
+        return is_lost and self.is_notable
 
     def __str__(self) -> str:
         parts = []
@@ -138,7 +139,7 @@ def _refuse(losses: Sequence[ColumnLoss]) -> None:
 def losses_of(
     specs: Sequence[ColumnSpec], levels: Sequence[Sequence[str]], frame: pd.DataFrame
 ) -> tuple[ColumnLoss, ...]:
-    """Return what is lost in each feature; text, of which any is understood in part, is left out.
+    """Return what is lost in each feature; of text, of which any is understood in part, gaps alone.
 
     Args:
         specs: how columns are read.
@@ -148,7 +149,7 @@ def losses_of(
     known = dict(
         zip((spec.name for spec in _columns.with_role(specs, ColumnRole.CATEGORICAL)), levels, strict=True)
     )
-    features = [spec for spec in specs if spec.role in _WHAT and not spec.is_text]
+    features = [spec for spec in specs if spec.role in _columns.FEATURE_ROLES]
     return tuple(_loss(spec, frame[spec.name], known.get(spec.name, ())) for spec in features)
 
 
@@ -156,7 +157,7 @@ def _loss(spec: ColumnSpec, column: pd.Series[Any], levels: Sequence[str]) -> Co
     lost, missing = _cells(spec, column, levels)
     example = str(column.iloc[int(lost.argmax())]) if lost.any() else ""
     shares = float(lost.mean()), float(missing.mean()), spec.lost, spec.missing
-    return ColumnLoss(spec.name, _WHAT[spec.role], *shares, len(column), example)
+    return ColumnLoss(spec.name, _WHAT.get(spec.role, ""), *shares, len(column), example)
 
 
 def _cells(spec: ColumnSpec, column: pd.Series[Any], levels: Sequence[str]) -> tuple[Bools, Bools]:
@@ -164,6 +165,8 @@ def _cells(spec: ColumnSpec, column: pd.Series[Any], levels: Sequence[str]) -> t
     if spec.role is ColumnRole.CATEGORICAL:
         codes = _columns.read_codes(spec, column, levels)
         return codes == _columns.UNSEEN, codes == _columns.MISSING
+    if spec.is_text:
+        return np.zeros(len(column), dtype=bool), spec.read_labels(column).isna().to_numpy(dtype=bool)
     missing = ~_READ[spec.role](spec, column)
     lost = missing.copy()
     missing[lost] = _is_missing(column[lost])  # the others have a value, as they were read
