@@ -205,6 +205,9 @@ def _write_folder(
     table: Path | None,
 ) -> StudyHeader:
     """Write everything of a new study, the study file last: with it, there is the study."""
+    # A set-up that ran out of disk has left parts of files, which no study needs.
+    shutil.rmtree(folder.models, ignore_errors=True)
+
     if table is not None:
         shutil.copyfile(table, folder.data_file)
         folder.mirror.push(folder.data_file)
