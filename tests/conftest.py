@@ -65,13 +65,14 @@ def ray_address() -> Iterator[str]:
         with log.open("w") as file:
             head = subprocess.Popen(command, stdout=file, stderr=file, start_new_session=True)
         try:
-            yield _wait_for_address(log, head)
+            yield wait_for_address(log, head)
         finally:
             os.killpg(head.pid, signal.SIGKILL)
             head.wait()
 
 
-def _wait_for_address(log: Path, head: subprocess.Popen[bytes]) -> str:
+def wait_for_address(log: Path, head: subprocess.Popen[bytes]) -> str:
+    """Wait until a head says in its log where it is."""
     for _ in range(600):
         found = re.search(r"--address='([\d.]+:\d+)'", log.read_text())
         if found:

@@ -26,15 +26,19 @@ def test_a_worker_elsewhere_brings_the_family_and_takes_the_model_to_the_store(
     job = job_of(StudyFolder(object_store.uri("refit"), "demo"))
     assert job.model_file is not None
     job.model_file.parent.mkdir(parents=True)
-    job.model_file.write_text("a family")
-    job.study.mirror.push(job.model_file)
+    beside = job.model_file.with_name("layers.py")
+    job.model_file.write_text("from .layers import LEVEL\n")
+    beside.write_text("LEVEL = 3\n")
+    for file in (job.model_file, beside):
+        job.study.mirror.push(file)
     sent = pickle.dumps(job)
 
     monkeypatch.setenv("TUNING_CACHE", str(tmp_path / "worker"))
     there = pickle.loads(sent)
-    file = there.reach()
-    assert file.is_relative_to(tmp_path / "worker")
-    assert file.read_text() == "a family"
+    brought = there.reach()
+    assert brought.is_relative_to(tmp_path / "worker")
+    assert brought.read_text() == "from .layers import LEVEL\n"
+    assert brought.with_name("layers.py").read_text() == "LEVEL = 3\n"
     (there.folder / "model").mkdir()
     (there.folder / "model" / "weights").write_text("trained")
     there.study.mirror.push(there.folder / "model")

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from tests.integration.conftest import _wait_for_address
 
+from tests.conftest import wait_for_address
 from tests.integration.command import ABALONE, PROBE, leaderboard, tuning_process
 from tests.storage.object_store import SECRET, ObjectStore
 
@@ -60,7 +60,7 @@ def two_nodes(own_token: None, tmp_path_factory: pytest.TempPathFactory) -> Iter
         )  # fmt: skip
         nodes = [head]
         try:
-            address = _wait_for_address(log, head)
+            address = wait_for_address(log, head)
             join = shlex.join([RAY, "start", f"--address={address}", "--block", "--num-cpus=1"])
             script = f"mount -t tmpfs none {shlex.quote(str(hidden))} && exec {join}"
             isolated = ["unshare", "--map-root-user", "--mount", "sh", "-c", script]

@@ -16,7 +16,6 @@ from ray._private import worker
 from ray._private.authentication.authentication_token_setup import (
     maybe_enable_token_auth_if_token_available,
 )
-from ray.util.client import ray as ray_client
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from tuning.errors import InputError
@@ -100,6 +99,9 @@ def _check_joined(address: str) -> None:
     Raises:
         InputError: it is another cluster's, or a client's, which runs where no file of here is seen.
     """
+    # Not at the top: this object raises at whoever looks into it, as tools do that walk through a module.
+    from ray.util.client import ray as ray_client
+
     if ray_client.is_connected():
         raise InputError(
             "address: this process is connected to Ray as a client (ray://), away from the study's folder; "
