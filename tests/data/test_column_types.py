@@ -177,3 +177,13 @@ def test_a_file_with_quotes_after_spaces_and_uneven_rows(tmp_path: Path) -> None
     frame = from_csv(tmp_path, 'a, b\n1, "x, y"\n2\n 3 ,"z ""q"""\n')
     assert frame["a"].tolist() == ["1", "2", "3"]
     assert frame["b"].dropna().tolist() == ["x, y", 'z "q"']
+
+
+@pytest.mark.parametrize("other", ["1E5", "A7", "7E3"])
+def test_codes_stay_codes_beside_few_others(tmp_path: Path, other: str) -> None:
+    """Nearly all values would be numbers, or all of them, which the zeros before some are not."""
+    values = [*repeated("01067", "80331", "10115")[:-2], other, other]
+    data = learnt(from_csv(tmp_path, csv_of(x=values, y=targets(N))))
+    assert transform(data).levels == (tuple(sorted({"01067", "80331", "10115", other})),)
+    assert codes(data, from_csv(tmp_path, csv_of(x=["80331", "01067"]))) == ["80331", "01067"]
+    assert codes(data, pd.DataFrame({"x": [80331, 10115]})) == ["80331", "10115"]

@@ -14,11 +14,12 @@ from pandas.api import types
 
 from tuning.data import _values
 from tuning.data._missing import MARKS, WORDS, is_untyped
+from tuning.data._numbers import NO_VALUES
 
 _WHOLE = re.compile(r"[+-]?(?:0|[1-9]\d*)(?:\.0+)?")
 _PLAIN = re.compile(r"[+-]?(?:0|[1-9]\d*)(?:\.\d+)?")
-_DIGITS = re.compile(r"\d+")
-_MOST_EXACT_DIGITS = 15  # that float64 holds of any whole number
+_CODE = re.compile(r"[0-9A-Za-z]+")
+_NO_NUMBER_WRITTEN_SO = re.compile(r"0\d+|\d{16,}")  # float64 holds any whole number of 15 digits
 LARGEST_EXACT = 2**53
 
 
@@ -85,10 +86,13 @@ class LabelForm:
 
 
 def are_codes(labels: Sequence[str]) -> bool:
-    """Whether all labels are digits, and some have zeros before them or too many digits for a number."""
-    if not labels or not all(map(_DIGITS.fullmatch, labels)):
-        return False
-    return any(len(label) > 1 and (label[0] == "0" or len(label) > _MOST_EXACT_DIGITS) for label in labels)
+    """Return whether labels are codes: letters and digits alone, some with zeros before or too many digits.
+
+    >>> are_codes(["01067", "80331"]), are_codes(["01067", "1E5", "A7"]), are_codes(["10", "0.5"])
+    (True, True, False)
+    """
+    written = [label for label in labels if label.casefold() not in NO_VALUES]
+    return all(map(_CODE.fullmatch, written)) and any(map(_NO_NUMBER_WRITTEN_SO.fullmatch, written))
 
 
 def _are_numbers(column: pd.Series[Any], labels: Sequence[str]) -> bool:

@@ -18,6 +18,8 @@ from tuning.data._missing import is_untyped, without
 
 _HEAD = 200  # values that are looked at before all are
 _CODE = r"^[+-]?0\d"
+_CODE_AMONG_OTHERS = r"^0\d+$"  # such as 01067 beside 1E5, which is no power there
+_POINT = r"\."
 _DOUBTFUL = r"^[+-]?[1-9]\d{0,2}\.\d{3}$"
 _FRACTION = r"[.eEnN]"
 _BEYOND_64_BITS = 9.2e18
@@ -47,7 +49,7 @@ def typed(column: pd.Series[Any]) -> pd.Series[Any]:
     if whole is not None:
         return column if _any(text, _CODE) else _whole_numbers(whole, column)
     numbers = values.to_numpy(zero_copy_only=False)
-    if _may_be_thousands(text):
+    if _may_be_thousands(text) or (_any(text, _CODE_AMONG_OTHERS) and not _any(text, _POINT)):
         return column
     if np.nanmax(np.abs(numbers)) >= _BEYOND_64_BITS and not _any(text, _FRACTION):
         return column
