@@ -215,7 +215,11 @@ class StudyConfig(_Section):
     @classmethod
     def _check_name(cls, value: str) -> str:
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", value):
-            raise ValueError(f"a study's name is letters, digits, '.', '_' and '-', not {value!r}")
+            shown = repr(value) if len(value) <= 100 else f"{value[:20]!r}... of {len(value)} characters"
+            raise ValueError(
+                "a study's name is letters, digits, '.', '_' and '-' (of a to z, at most 100 characters, "
+                f"the first a letter or a digit), not {shown}"
+            )
         return value
 
     @model_validator(mode="after")

@@ -11,7 +11,7 @@ import pandas as pd
 
 from tuning.config import set_entry, validate_config
 from tuning.data import Rows, SplitMethod, column_name, keepable, table_to_keep
-from tuning.errors import DataError, RecordError
+from tuning.errors import ConfigError, DataError, RecordError
 from tuning.leaderboard import Leaderboard
 from tuning.progress import make_view
 from tuning.storage import DEFAULT_STORAGE, Place, without_secrets
@@ -86,6 +86,7 @@ class Study:
         quiet: bool = False,
         **settings: Any,
     ) -> None:
+        _check_place(name, storage)
         self._frame = table_to_keep(data)
         path = str(data) if self._frame is None else "DataFrame"
         raw: dict[str, Any] = {"name": name, "models": models, "metric": metric, "data": {"path": path}}
@@ -102,6 +103,7 @@ class Study:
         Raises:
             InputError: there is no such study.
         """
+        _check_place(name, storage)
         header, _ = read_header(storage, name)
         study = cls.__new__(cls)
         study._config, study._storage, study._quiet, study.name = header.config, storage, quiet, name
@@ -237,6 +239,17 @@ class Study:
         header, folder = read_header(self._storage, self.name)
         with header.open_store(folder) as store:
             return read_leaderboard(header, store)
+
+
+def _check_place(name: object, storage: object) -> None:
+    """Refuse what names no study: as text, `None` would be a folder of that name."""
+    if not isinstance(name, str):
+        raise ConfigError(f"Study.name: this is the name of a study, as text, not {name!r:.60}.")
+    if not isinstance(storage, str | Path):
+        raise ConfigError(
+            f"Study.storage: this is the path or the URI of the folder of the studies, not {storage!r:.60}: "
+            f"give one, or leave it out for {DEFAULT_STORAGE!r}."
+        )
 
 
 def _place(raw: dict[str, Any], settings: Mapping[str, Any]) -> None:

@@ -103,3 +103,10 @@ def test_another_frequency(times: pd.DatetimeIndex, message: str) -> None:
 def test_a_time_in_another_format() -> None:
     message = refused(training_frame().assign(t=DAYS.strftime("%Y/%m/%d")))
     assert "row 2 has '2020/01/25' in 't', which is not a time" in message
+
+
+@pytest.mark.parametrize("order", [[0, 1, 2], [2, 1, 0], [0, 1, 1]])
+def test_no_empty_line_is_told_of_a_later_file(order: list[int], caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("INFO"):
+        read_like(training_frame().iloc[order], trained().spec)
+    assert all(record.getMessage() for record in caplog.records)

@@ -129,7 +129,7 @@ def read_like(frame: pd.DataFrame, spec: SeriesColumns, *, tell: bool = True) ->
     footer, *others = rows.notes
     if tell and footer:
         _LOGGER.warning(footer)
-    for note in (*others, grid.note, *_missing_notes(rows, grid)) if tell else ():
+    for note in filter(None, (*others, grid.note, *_missing_notes(rows, grid))) if tell else ():
         _LOGGER.info(note)
     return _history(frame, spec, rows, grid)
 
