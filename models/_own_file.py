@@ -6,12 +6,14 @@ import ast
 import importlib.util
 import re
 import sys
+import threading
 from pathlib import Path
 from types import ModuleType
 
 from tuning.models.errors import ModelError
 
 _FORMER_PACKAGE = "models"
+_IMPORTING = threading.RLock()
 
 
 def own_files(path: Path) -> tuple[Path, ...]:
@@ -59,6 +61,12 @@ def import_own_file(path: Path) -> ModuleType:
     """
     for file in own_files(path):
         _check_imports(file)
+    with _IMPORTING:  # Another thread that imports a file of that name would take the module away meanwhile.
+        return _import_anew(path)
+
+
+def _import_anew(path: Path) -> ModuleType:
+    """Import a file in the place of one of its name that was imported before."""
     stem = re.sub(r"\W", "_", path.stem)
     package = f"external_models_{stem}"
     for name in [name for name in sys.modules if name == package or name.startswith(f"{package}.")]:
@@ -127,6 +135,7 @@ def _is_installed(module: str, file: Path) -> bool:
 
 def _parse(file: Path) -> ast.Module:
     try:
-        return ast.parse(file.read_bytes(), filename=str(file))
+        with _IMPORTING:  # Python 3.11 parses into nodes wrongly in two threads at once.
+            return ast.parse(file.read_bytes(), filename=str(file))
     except (SyntaxError, ValueError) as error:
         raise ModelError(f"{file} cannot be imported: {type(error).__name__}: {error}.") from error
