@@ -3,38 +3,16 @@
 from __future__ import annotations
 
 import socket
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.integration.command import ABALONE
-from tuning.cli import main
 from tuning.versions import pinned_requirements
 
 NOWHERE = "http://127.0.0.1:1"
 STUDY = ("submit", "--data", ABALONE, "--target", "rings", "--address", NOWHERE)
-
-
-@pytest.fixture
-def refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Callable[..., str]:
-    """Run a command that must be refused; returns its one sentence."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments: str | Path) -> str:
-        monkeypatch.setattr(sys, "argv", ["tuning", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        assert ended.value.code == 2
-        message = capsys.readouterr().err.strip()
-        assert message.startswith("Error: ")
-        assert message.count("\n") == 0
-        return message
-
-    return run
 
 
 @pytest.mark.parametrize(
